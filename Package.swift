@@ -1,0 +1,118 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Every room lives in Sources/<room> and its tests in Tests/<room>Tests. An arrow points down only:
+// docs/design.md draws the house, and HouseTests keep it that way.
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(name: name + "Tests", dependencies: dependencies, swiftSettings: strict)
+}
+
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+]
+
+let package = Package(
+    name: "petrel",
+    platforms: [.macOS(.v26)],
+    products: [
+        .library(name: "Petrel", targets: ["Petrel"]),
+        .library(name: "PetrelLab", targets: ["PetrelLab"]),
+        .library(
+            name: "PetrelRooms",
+            targets: [
+                "PetrelCore", "PetrelWire", "PetrelSDP", "PetrelICE", "PetrelSecurity", "PetrelCongestion",
+                "PetrelMedia", "PetrelCodecs", "PetrelPlayout", "PetrelPeer", "PetrelIO", "PetrelScenario",
+            ]),
+        .executable(name: "petrel", targets: ["PetrelCLI"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    ],
+    targets: [
+        // C leaves
+        .systemLibrary(
+            name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
+        .systemLibrary(
+            name: "CSRTP", pkgConfig: "libsrtp2", providers: [.apt(["libsrtp2-dev"]), .brew(["srtp"])]),
+        .systemLibrary(
+            name: "COpus", pkgConfig: "opus", providers: [.apt(["libopus-dev"]), .brew(["opus"])]),
+        .systemLibrary(
+            name: "CVPX", pkgConfig: "vpx", providers: [.apt(["libvpx-dev"]), .brew(["libvpx"])]),
+        .target(name: "CPetrelSecurity", dependencies: ["COpenSSL", "CSRTP"]),
+        .target(name: "CPetrelCodecs", dependencies: ["COpus", "CVPX"]),
+
+        // L1 values
+        room("PetrelCore"),
+        room("PetrelWire", ["PetrelCore"]),
+        room("PetrelSDP", ["PetrelCore"]),
+
+        // L2 protocols
+        room("PetrelSecurity", ["PetrelCore", "PetrelWire", "CPetrelSecurity", "COpenSSL", "CSRTP"]),
+        room("PetrelICE", ["PetrelCore", "PetrelWire", "PetrelSDP", "PetrelSecurity"]),
+        room("PetrelCongestion", ["PetrelCore", "PetrelWire"]),
+        room("PetrelMedia", ["PetrelCore", "PetrelWire", "PetrelCongestion"]),
+        room("PetrelCodecs", ["PetrelCore", "CPetrelCodecs", "COpus", "CVPX"]),
+
+        // L3 engines
+        room(
+            "PetrelPeer",
+            [
+                "PetrelCore", "PetrelWire", "PetrelSDP", "PetrelICE", "PetrelSecurity", "PetrelMedia",
+                "PetrelCongestion",
+            ]),
+
+        // L4 edges
+        room("PetrelPlayout", ["PetrelCore", "PetrelCodecs"]),
+        room("PetrelIO", ["PetrelCore"] + nio),
+
+        // Lab: a network you can hold in your hand, and whole calls rehearsed on it in virtual time
+        room("PetrelLab", ["PetrelCore"]),
+        room(
+            "PetrelScenario", ["PetrelCore", "PetrelPeer", "PetrelMedia", "PetrelCodecs", "PetrelPlayout", "PetrelLab"]),
+
+        // L5 product
+        room(
+            "Petrel",
+            [
+                "PetrelCore", "PetrelPeer", "PetrelMedia", "PetrelCodecs", "PetrelPlayout", "PetrelIO", "PetrelICE",
+                "PetrelSDP", "PetrelSecurity", .product(name: "Logging", package: "swift-log"),
+            ]),
+        .executableTarget(
+            name: "PetrelCLI",
+            dependencies: [
+                "Petrel", "PetrelLab", "PetrelCore", "PetrelCodecs",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+
+        tests("PetrelCore", ["PetrelCore"]),
+        tests("PetrelWire", ["PetrelWire", "PetrelCore"]),
+        tests("PetrelSDP", ["PetrelSDP", "PetrelCore"]),
+        tests("PetrelICE", ["PetrelICE", "PetrelWire", "PetrelSDP", "PetrelSecurity", "PetrelCore"]),
+        tests("PetrelSecurity", ["PetrelSecurity", "PetrelWire", "PetrelCore"]),
+        tests("PetrelCongestion", ["PetrelCongestion", "PetrelWire", "PetrelCore"]),
+        tests("PetrelMedia", ["PetrelMedia", "PetrelCongestion", "PetrelWire", "PetrelCore"]),
+        tests("PetrelCodecs", ["PetrelCodecs", "PetrelCore"]),
+        tests("PetrelPlayout", ["PetrelPlayout", "PetrelCodecs", "PetrelCore"]),
+        tests("PetrelPeer", ["PetrelPeer", "PetrelSDP", "PetrelWire", "PetrelCore", "PetrelLab"]),
+        tests("PetrelLab", ["PetrelLab", "PetrelCore"]),
+        tests("Scenario", ["PetrelScenario", "PetrelPeer", "PetrelLab", "PetrelCodecs", "PetrelCore"]),
+        tests("Petrel", ["Petrel", "PetrelCore"]),
+        tests("House"),
+    ],
+    swiftLanguageModes: [.v6]
+)
