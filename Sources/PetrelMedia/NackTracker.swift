@@ -51,6 +51,16 @@ public struct NackTracker: Sendable {
         return true
     }
 
+    /// Takes the `count` packets before `sequence` for missing: to be called before the first arrival, where that one
+    /// shows that something came before it.
+    public mutating func expect(before sequence: Int64, count: Int64, now: Instant) {
+        guard highest == nil else { return }
+        highest = sequence - 1
+        for lost in max(0, sequence - count)..<max(0, sequence) {
+            missing.append(Missing(sequence: lost, noticed: now, asked: .distantPast, tries: 0))
+        }
+    }
+
     /// Nothing before `sequence` is needed any more.
     public mutating func forget(before sequence: Int64) {
         missing.removeAll { $0.sequence < sequence }

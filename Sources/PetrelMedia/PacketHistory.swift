@@ -1,4 +1,5 @@
 internal import PetrelCore
+internal import PetrelWire
 
 /// The packets a stream has sent, kept whole and unencrypted until they are sent (paced) or sent again (RTX).
 ///
@@ -11,10 +12,8 @@ struct PacketHistory: ~Copyable {
         var length = 0
         /// Bytes of the RTP header with its extensions.
         var headerLength = 0
-        /// Where the 16-bit transport-wide number lies; 0 where the packet has none.
-        var transportSequenceOffset = 0
-        /// Where the 24-bit absolute send time lies; 0 where the packet has none.
-        var absoluteSendTimeOffset = 0
+        /// Where the extensions lie that are filled in at release.
+        var offsets = RTPExtensionOffsets()
         var lastSent = Instant.distantPast
         var timesSent = 0
     }

@@ -99,7 +99,15 @@ public struct VideoAssembler: ~Copyable {
     /// Takes in one packet.
     public mutating func insert(_ packet: VideoPacketNote, payload: UnsafeRawBufferPointer) -> Verdict {
         guard payload.count <= Self.maximumPayload else { return .drop(.frameTooLarge) }
-        if let next, packet.sequence < next { return .drop(.rtpTooOld) }
+        if let first = next, packet.sequence < first {
+            // Before the first frame the start of the stream is not known yet: a packet sent again may lie before it.
+            guard framesAssembled == 0, framesDropped == 0, first - packet.sequence < Int64(Self.capacity / 2) else {
+                return .drop(.rtpTooOld)
+            }
+            next = packet.sequence
+            cursor = packet.sequence
+            frameStart = nil
+        }
         if let next, packet.sequence - next >= Int64(Self.capacity) {
             // Too far ahead of the hole: what waited for it is lost, only a key frame helps.
             waitForKeyFrame(from: packet.sequence)
@@ -153,12 +161,12 @@ public struct VideoAssembler: ~Copyable {
             next = cursor + 1
             guard let start, let first = note(start), first.timestamp == packet.timestamp else {
                 // Joined in the middle of a frame, or a marker without a start: nothing to show.
+                if framesAssembled > 0 { framesDropped &+= 1 }
                 needsKeyFrame = true
-                framesDropped &+= 1
                 continue
             }
             guard first.isKeyFrame || !needsKeyFrame else {
-                framesDropped &+= 1
+                if framesAssembled > 0 { framesDropped &+= 1 }
                 continue
             }
             if let frame = take(start...cursor, first: first, pool: &pool, now: now) { return frame }
