@@ -62,15 +62,18 @@ public struct VP8PayloadDescriptor: Hashable, Sendable {
 
     /// Reads the descriptor at the start of an RTP payload; reserved bits are ignored.
     /// - Parameters:
-    ///   - payload: the payload without padding; the VP8 data begins at ``readLength`` bytes.
-    ///   - readLength: how many bytes the descriptor has. It differs from ``length`` where the sender set X without
-    ///     any field.
+    ///   - payload: the payload without padding.
+    /// - Returns: the descriptor, and how many bytes it took: the VP8 data begins there. That differs from ``length``
+    ///   where the sender set X without any field.
     /// - Throws: `payloadEmpty` for no bytes, or none behind the descriptor; `payloadMalformed` for a cut descriptor.
-    public init(parsing payload: RawSpan, readLength: inout Int) throws(DropReason) {
+    public static func parse(
+        _ payload: RawSpan
+    ) throws(DropReason) -> (descriptor: VP8PayloadDescriptor, length: Int) {
         let count = payload.byteCount
         guard count > 0 else { throw .payloadEmpty }
         let head = payload.wire8(0)
-        self.init(startsPartition: head & 0x10 != 0, partitionIndex: head & 0x07, isNonReference: head & 0x20 != 0)
+        var result = VP8PayloadDescriptor(
+            startsPartition: head & 0x10 != 0, partitionIndex: head & 0x07, isNonReference: head & 0x20 != 0)
         var offset = 1
         if head & 0x80 != 0 {
             guard offset < count else { throw .payloadMalformed }
@@ -81,32 +84,32 @@ public struct VP8PayloadDescriptor: Hashable, Sendable {
                 let byte = payload.wire8(offset)
                 if byte & 0x80 != 0 {
                     guard offset &+ 1 < count else { throw .payloadMalformed }
-                    pictureID = payload.wire16(offset) & 0x7FFF
-                    hasLongPictureID = true
+                    result.pictureID = payload.wire16(offset) & 0x7FFF
+                    result.hasLongPictureID = true
                     offset &+= 2
                 } else {
-                    pictureID = UInt16(byte)
+                    result.pictureID = UInt16(byte)
                     offset &+= 1
                 }
             }
             if flags & 0x40 != 0 {
                 guard offset < count else { throw .payloadMalformed }
-                temporalLayerZeroIndex = payload.wire8(offset)
+                result.temporalLayerZeroIndex = payload.wire8(offset)
                 offset &+= 1
             }
             if flags & 0x30 != 0 {
                 guard offset < count else { throw .payloadMalformed }
                 let byte = payload.wire8(offset)
                 if flags & 0x20 != 0 {
-                    temporalLayer = byte >> 6
-                    isLayerSync = byte & 0x20 != 0
+                    result.temporalLayer = byte >> 6
+                    result.isLayerSync = byte & 0x20 != 0
                 }
-                if flags & 0x10 != 0 { keyIndex = byte & 0x1F }
+                if flags & 0x10 != 0 { result.keyIndex = byte & 0x1F }
                 offset &+= 1
             }
         }
         guard offset < count else { throw .payloadEmpty }
-        readLength = offset
+        return (result, offset)
     }
 
     /// Writes the descriptor at the start of `buffer`; values are cut to their width.

@@ -1,3 +1,5 @@
+internal import PetrelCore
+
 /// Where in a written packet the extensions lie that are filled in at the moment of sending; zero means absent.
 public struct RTPExtensionOffsets: Hashable, Sendable {
     /// The first byte of the 3 of abs-send-time, from the start of the packet.

@@ -1,4 +1,4 @@
-public import PetrelCore
+internal import PetrelCore
 
 /// The header extensions of one packet, as values (RFC 8285). A plain value without heap storage.
 public struct RTPExtensions: Hashable, Sendable {

@@ -1,5 +1,3 @@
-public import PetrelCore
-
 extension RTPHeader {
     /// The bytes that ``write(into:marker:payloadType:sequenceNumber:timestamp:ssrc:hasPadding:extensions:map:offsets:)``
     /// will need, so that a payload can be placed before its header is written.
