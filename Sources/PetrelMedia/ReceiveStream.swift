@@ -115,8 +115,7 @@ public final class ReceiveStream {
         var isKeyFrame = false
         var payload = UnsafeRawBufferPointer(rebasing: packet[header.payloadRange])
         if header.payloadLength > 0 {
-            var length = 0
-            let descriptor = try VP8PayloadDescriptor(parsing: payload.bytes, readLength: &length)
+            let (descriptor, length) = try VP8PayloadDescriptor.parse(payload.bytes)
             payload = UnsafeRawBufferPointer(rebasing: payload[length...])
             startsFrame = descriptor.startsFrame
             // The lowest bit of a frame says that it is not a key frame (RFC 6386 section 9.1).
