@@ -6,10 +6,10 @@ protocol AudioFrameDecoder: AnyObject {
     func carriesFEC(_ packet: UnsafeRawBufferPointer) -> Bool
     /// Decodes a packet; the number of samples per channel, nil where the codec refused it.
     func decodePacket(_ packet: UnsafeRawBufferPointer, into output: UnsafeMutableBufferPointer<Int16>) -> Int?
-    /// Decodes `samples` samples before `packet` from its in-band FEC.
+    /// Writes the `samples` samples before `packet`, from its in-band FEC if it can (true), else concealed (false).
     func decodeLost(
         before packet: UnsafeRawBufferPointer, samples: Int, into output: UnsafeMutableBufferPointer<Int16>
-    ) -> Int?
-    /// Invents `samples` samples that continue what was decoded last.
-    func concealLoss(samples: Int, into output: UnsafeMutableBufferPointer<Int16>) -> Int?
+    ) -> Bool
+    /// Writes `samples` samples that continue what was decoded last.
+    func concealLoss(samples: Int, into output: UnsafeMutableBufferPointer<Int16>)
 }

@@ -12,7 +12,7 @@ enum AudioTicks {
     /// The longest Opus packet: 120 ms (RFC 6716 section 3.2.5).
     static let longestPacket = 5760
 
-    static func of(_ instant: Instant) -> Int64 { of(instant - .zero) }
+    static func of(_ instant: Instant) -> Int64 { of(instant - Instant.zero) }
 
     static func of(_ delta: TimeDelta) -> Int64 {
         // 48,000 / 1,000,000,000 = 3 / 62,500; divided first, so that no length overflows.

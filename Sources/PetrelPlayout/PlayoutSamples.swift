@@ -54,7 +54,8 @@ final class PlayoutSamples {
             let follows =
                 segment.timestamp == .min
                 ? previous.timestamp == .min : previous.timestamp == segment.timestamp - Int64(previous.count)
-            let merge = previous.kind == segment.kind && follows && (previous.capture == .min) == (segment.capture == .min)
+            let merge =
+                previous.kind == segment.kind && follows && (previous.capture == .min) == (segment.capture == .min)
             if merge || segments.count >= Self.segmentLimit {
                 segments[last].count += segment.count
                 return

@@ -72,7 +72,8 @@ final class TimeStretch {
         samples.open(lag, after: 0)
         let front = samples.front
         let old = front + lag * channels
-        blend(old, fadingTo: front - lag * channels, into: front, channels: channels, count: overlap,
+        blend(
+            old, fadingTo: front - lag * channels, into: front, channels: channels, count: overlap,
             correlation: match.correlation)
         if overlap < lag {
             // Still one period earlier: the samples between the seam and the moved front come from the history.
