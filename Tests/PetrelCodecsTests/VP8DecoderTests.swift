@@ -22,7 +22,9 @@ struct VP8DecoderTests {
     /// The peak of the process's memory in kB.
     static func peak() -> Int { residentPeakKilobytes() }
 
-    @Test("A key frame that claims too much is refused before libvpx allocates", arguments: [(16383, 16383), (0, 0), (0, 720), (1280, 0), (4097, 4096)])
+    @Test(
+        "A key frame that claims too much is refused before libvpx allocates",
+        arguments: [(16383, 16383), (0, 0), (0, 720), (1280, 0), (4097, 4096)])
     func refusesSize(width: Int, height: Int) throws {
         let decoder = try VP8Decoder()
         let before = Self.peak()
