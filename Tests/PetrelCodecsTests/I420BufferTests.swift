@@ -79,7 +79,9 @@ struct I420BufferTests {
         let brighter = picture.copy()
         for index in brighter.y.indices { brighter.y[index] = UInt8(min(255, Int(brighter.y[index]) + 6)) }
         let noisy = picture.copy()
-        for index in noisy.y.indices { noisy.y[index] = UInt8(max(0, min(255, Int(noisy.y[index]) + (index & 1) * 12 - 6))) }
+        for index in noisy.y.indices {
+            noisy.y[index] = UInt8(max(0, min(255, Int(noisy.y[index]) + (index & 1) * 12 - 6)))
+        }
         let bright = try #require(PictureQuality.ssim(picture, brighter))
         let noise = try #require(PictureQuality.ssim(picture, noisy))
         #expect(bright > 0.9 && noise < bright - 0.1)

@@ -51,7 +51,8 @@ struct MD5 {
             case 2: (mixed, word) = (b ^ c ^ d, (3 &* step &+ 5) & 15)
             default: (mixed, word) = (c ^ (b | ~d), (7 &* step) & 15)
             }
-            mixed = mixed &+ a &+ sines[step]
+            mixed =
+                mixed &+ a &+ sines[step]
                 &+ UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: start &+ word &* 4, as: UInt32.self))
             (a, d, c) = (d, c, b)
             let shift = shifts[(step >> 4) &* 4 &+ step & 3]

@@ -140,7 +140,8 @@ struct OpusTests {
             recoveredError += abs(rms(repaired) - rms(truth))
             concealedError += abs(rms(pcm.prefix(960)) - rms(truth))
         }
-        print("recovered \(recovered): level off by \(recoveredError / energy), concealed by \(concealedError / energy)")
+        print(
+            "recovered \(recovered): level off by \(recoveredError / energy), concealed by \(concealedError / energy)")
         #expect(recovered >= 5)
         #expect(recoveredError < concealedError)
         #expect(recoveredError < 0.25 * energy)
@@ -166,7 +167,9 @@ struct OpusTests {
                 _ = try Self.decode(decoder, coded.packets[10])
                 var pcm = [Int16](repeating: 12_345, count: 6000 * channels)
                 let repair = payload.withUnsafeBytes { payload in
-                    pcm.withUnsafeMutableBufferPointer { decoder.decodeFEC(fromNext: payload, samples: asked, into: $0) }
+                    pcm.withUnsafeMutableBufferPointer {
+                        decoder.decodeFEC(fromNext: payload, samples: asked, into: $0)
+                    }
                 }
                 #expect(repair.samples == asked)
                 #expect(pcm[(asked * channels)...].allSatisfy { $0 == 12_345 })

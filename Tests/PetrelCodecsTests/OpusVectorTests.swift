@@ -9,7 +9,6 @@ struct OpusVectorTests {
             let file: String
             let packets: Int
             let decoded_samples_per_packet: Int
-            let inband_fec: Int
             let rms_per_packet: [Double]
         }
         let items: [Item]
@@ -39,7 +38,9 @@ struct OpusVectorTests {
                 packets += 1
             }
             #expect(packets == item.packets)
-            #expect(item.inband_fec == 1 ? withFEC > 5 : withFEC == 0, "\(item.file): \(withFEC) with FEC")
+            // Also where it was asked for: at 16 kbit/s libopus finds no room for a copy (its own decoding with
+            // FEC gives exactly what its concealment gives, for every packet of that file).
+            #expect(withFEC == 0, "\(item.file)")
         }
     }
 

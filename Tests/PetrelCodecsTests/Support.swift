@@ -43,10 +43,10 @@ func encodeOne(width: Int, height: Int) throws -> [UInt8] {
     try encode(TestCardSequence(width: width, height: height, count: 1), kilobits: 300)[0]
 }
 
-/// The most memory this process has had, in kB; zero where the system does not say.
-func residentPeakKilobytes() -> Int {
+/// The memory this process has (`VmRSS:`) or has had at most (`VmHWM:`) in kB; zero where the system does not say.
+func residentKilobytes(_ entry: String) -> Int {
     guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else { return 0 }
-    for line in status.split(separator: "\n") where line.hasPrefix("VmHWM:") {
+    for line in status.split(separator: "\n") where line.hasPrefix(entry) {
         return Int(line.split(separator: " ").dropLast().last.map(String.init) ?? "") ?? 0
     }
     return 0

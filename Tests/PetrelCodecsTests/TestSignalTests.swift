@@ -36,7 +36,9 @@ struct TestSignalTests {
         whole.withUnsafeMutableBufferPointer { speech.fill($0, channels: 1, from: 500) }
         var part = [Int16](repeating: 0, count: 2 * 960)
         part.withUnsafeMutableBufferPointer { speech.fill($0, channels: 2, from: 500 + 960) }
-        for index in 0..<960 { #expect(part[2 * index] == whole[960 + index] && part[2 * index + 1] == whole[960 + index]) }
+        for index in 0..<960 {
+            #expect(part[2 * index] == whole[960 + index] && part[2 * index + 1] == whole[960 + index])
+        }
         var other = [Int16](repeating: 0, count: 960)
         other.withUnsafeMutableBufferPointer { SpeechLikeSignal(seed: 2).fill($0, channels: 1, from: 1460) }
         #expect(other != Array(whole[960..<1920]))

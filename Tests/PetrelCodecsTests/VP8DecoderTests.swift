@@ -19,19 +19,18 @@ struct VP8DecoderTests {
         }
     }
 
-    /// The peak of the process's memory in kB.
-    static func peak() -> Int { residentPeakKilobytes() }
-
-    @Test("A key frame that claims too much is refused before libvpx allocates", arguments: [(16383, 16383), (0, 0), (0, 720), (1280, 0), (4097, 4096)])
+    @Test(
+        "A key frame that claims too much is refused before libvpx allocates",
+        arguments: [(16383, 16383), (0, 0), (0, 720), (1280, 0), (4097, 4096)])
     func refusesSize(width: Int, height: Int) throws {
         let decoder = try VP8Decoder()
-        let before = Self.peak()
+        let before = residentKilobytes("VmHWM:")
         for _ in 0..<20 {
             let result = Self.decode(decoder, Self.claim(width: width, height: height))
             #expect(result == .failure(CodecError(.decode, .pictureSize(width: width, height: height))))
         }
         // One picture of 16383x16383 alone would be 402 MB.
-        #expect(Self.peak() - before < 100_000)
+        #expect(residentKilobytes("VmHWM:") - before < 100_000)
         #expect(decoder.needsKeyFrame)
         #expect(CodecError(.decode, .pictureSize(width: width, height: height)).dropReason == .pictureTooLarge)
     }
@@ -59,6 +58,20 @@ struct VP8DecoderTests {
             let picture = try #require(decoder.copy(from: &pool))
             #expect(picture.width == width && picture.height == height)
         }
+    }
+
+    @Test("The memory of a large picture returns with the next small one")
+    func memoryReturns() throws {
+        let decoder = try VP8Decoder()
+        let small = try encodeOne(width: 16, height: 16)
+        #expect(Self.decode(decoder, small) == .success(true))
+        let before = residentKilobytes("VmRSS:")
+        for _ in 0..<4 {
+            _ = Self.decode(decoder, Self.claim(width: 4096, height: 4096))
+            #expect(Self.decode(decoder, small) == .success(true))
+        }
+        // Each time libvpx makes pictures of 25 MB, several of them.
+        #expect(residentKilobytes("VmRSS:") - before < 60_000)
     }
 
     @Test("Without a key frame first, other frames are refused")
