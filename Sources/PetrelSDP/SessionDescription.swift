@@ -46,8 +46,8 @@ public struct TransportDescription: Hashable, Sendable {
     /// Nil where there is no such line.
     public var iceOptions: [String]?
     public var fingerprints: [Fingerprint] = []
-    /// Whether there were fingerprints of hash functions that are not known here.
-    public var hasUnknownFingerprints = false
+    /// Fingerprints of hash functions that are not known here, as in the text.
+    public var unknownFingerprints: [String] = []
     public var setup: SetupRole?
     public var tlsID: String?
 
@@ -60,8 +60,8 @@ public struct TransportDescription: Hashable, Sendable {
             (result.iceUfrag, result.icePassword) = (outer.iceUfrag, outer.icePassword)
         }
         if result.iceOptions == nil { result.iceOptions = outer.iceOptions }
-        if result.fingerprints.isEmpty && !result.hasUnknownFingerprints {
-            (result.fingerprints, result.hasUnknownFingerprints) = (outer.fingerprints, outer.hasUnknownFingerprints)
+        if result.fingerprints.isEmpty && result.unknownFingerprints.isEmpty {
+            (result.fingerprints, result.unknownFingerprints) = (outer.fingerprints, outer.unknownFingerprints)
         }
         if result.setup == nil { result.setup = outer.setup }
         if result.tlsID == nil { result.tlsID = outer.tlsID }
