@@ -1,6 +1,7 @@
 public import PetrelCore
 internal import PetrelICE
 internal import PetrelMedia
+internal import PetrelSDP
 internal import PetrelSecurity
 internal import PetrelWire
 
@@ -79,7 +80,7 @@ extension Peer {
         let preview = try RTPHeader(parsingHeaderOf: UnsafeRawBufferPointer(bytes).bytes)
         // Before paying for decryption: a payload type that was never negotiated is nobody's.
         guard let payload = payloads[preview.payloadType] else { throw .rtpUnknownPayloadType }
-        let length = try srtp.openRTP(bytes)
+        let length = try srtp.openRTP(bytes, length: bytes.count)
         agent.mediaReceived(from: remote, to: local, now: now)
         let packet = UnsafeRawBufferPointer(rebasing: bytes[..<length])
         let header = try RTPHeader(parsing: packet.bytes)
@@ -166,7 +167,7 @@ extension Peer {
     /// Takes on a source that its section did not announce, or announced without its stream being there yet.
     func addReceiver(ssrc: UInt32, section: Int, now: Instant) throws(DropReason) -> Int {
         guard let description = negotiator.session?.sections.first(where: { $0.index == section }),
-            description.receives, let kind = StreamKind(rawValue: description.kind.rawValue)
+            description.receives, let kind = StreamKind(rawValue: description.kind.name)
         else { throw .rtpUnknownSource }
         let active = receivers.indices.filter { receivers[$0].section == section && !receivers[$0].hasEnded }
         if active.count >= Self.sourcesPerSection {
@@ -181,7 +182,7 @@ extension Peer {
         let stream = ReceiveStream(kind: kind, ssrc: ssrc)
         receivers.append(Receiver(id: id, stream: stream, section: section, lastPacket: now))
         configure(stream, description)
-        let name = description.remoteStreams.first?.streamID
+        let name = description.remoteStreams.first?.stream
         events.append(.trackAdded(id, kind, mid: description.mid, stream: name))
         return index
     }

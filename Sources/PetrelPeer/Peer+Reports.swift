@@ -41,7 +41,7 @@ extension Peer {
         into out: inout EgressBatch
     ) throws(DropReason) {
         guard let srtp else { throw .srtpNoKeys }
-        let length = try srtp.openRTCP(bytes)
+        let length = try srtp.openRTCP(bytes, length: bytes.count)
         agent.mediaReceived(from: remote, to: local, now: now)
         let packets = try RTCPCompound.parse(UnsafeRawBufferPointer(rebasing: bytes[..<length]).bytes)
         network.rtcpPacketsReceived &+= 1
@@ -146,7 +146,8 @@ extension Peer {
 
     /// Sends what the streams have to say about what they received: missing packets, lost pictures, arrivals.
     func sendFeedback(now: Instant, into out: inout EgressBatch) {
-        guard srtp != nil, let own = reportingSSRC else { return }
+        guard srtp != nil else { return }
+        let own = reportingSSRC
         var writer = RTCPWriter()
         for receiver in receivers where !receiver.hasEnded {
             missing.removeAll(keepingCapacity: true)
@@ -180,7 +181,7 @@ extension Peer {
     }
 
     private func appendReports(to writer: inout RTCPWriter, now: Instant) {
-        guard let own = reportingSSRC else { return }
+        let own = reportingSSRC
         let ntp = configuration.wallClock.ntp(at: now)
         var blocks = receivers.filter { !$0.hasEnded }.map { reportBlock($0.stream, now: now) }
         if blocks.count > 31 { blocks.removeLast(blocks.count - 31) }
@@ -217,10 +218,9 @@ extension Peer {
             delaySinceLastSenderReport: UInt32(clamping: NTPTime.fixedPoint(sinceReport) >> 16))
     }
 
-    /// The source our reports and feedback speak for: our first stream, whether it sends or not (RFC 8108 section 5).
-    var reportingSSRC: UInt32? {
-        (senders.first { $0.isActive } ?? senders.first)?.stream.ssrc ?? receiverOnlySSRC
-    }
+    /// The source our reports and feedback speak for: our first stream, or without one a source of no stream (RFC 3550
+    /// section 6.2: a receiver reports under its own).
+    var reportingSSRC: UInt32 { (senders.first { $0.isActive } ?? senders.first)?.stream.ssrc ?? receiverSSRC }
 
     private func append(
         _ packet: RTCPPacket, to writer: inout RTCPWriter, now: Instant, into out: inout EgressBatch
@@ -242,7 +242,7 @@ extension Peer {
         guard !writer.isEmpty, let srtp, let path else { return }
         let taken = out.append(to: path.remote, from: path.local) { slot in
             guard let length = writer.copy(into: slot) else { return nil }
-            do { return try srtp.protectRTCP(slot, length: length) } catch {
+            do throws(DropReason) { return try srtp.protectRTCP(slot, length: length) } catch {
                 drops.count(error)
                 return nil
             }

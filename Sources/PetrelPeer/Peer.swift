@@ -1,8 +1,8 @@
 internal import PetrelCongestion
 public import PetrelCore
 public import PetrelICE
-public import PetrelMedia
-internal import PetrelSDP
+internal import PetrelMedia
+public import PetrelSDP
 internal import PetrelSecurity
 internal import PetrelWire
 
@@ -32,8 +32,14 @@ public final class Peer {
     var negotiator: Negotiator
     var dtls: DTLSEngine?
     var srtp: SRTPSession?
-    var localTransport: LocalTransport?
+    var dtlsRole = PetrelSecurity.DTLSRole.client
+    var dtlsFingerprints: [PetrelSecurity.Fingerprint] = []
+    var dtlsIsStarted = false
+    var remoteUfrag: String?
+    var gatheringIsComplete = false
     let cname: String
+    let receiverSSRC: UInt32
+    let tlsID: String
     var events: [PeerEvent] = []
 
     var senders: [Sender] = []
@@ -55,23 +61,29 @@ public final class Peer {
     var audioRate = DataRate.kilobitsPerSecond(48)
     var opening = OpeningRepair()
     var earlyHandshake = EarlyDatagrams()
-    var lastRemoteSecure: Instant?
     let scratch = SlotMemory(count: 1, slotSize: EgressBatch.maximumDatagram)
     var missing: [UInt16] = []
     var results: [PacketResult] = []
     var network = PeerNetworkStatistics()
-    var announcedICEState = ICEState.new
 
     /// - Parameters:
     ///   - role: which side of ICE this is: the offerer controls (RFC 8445 section 6.1.1).
     ///   - random: where every random number of this peer comes from (OpenSSL's: see
     ///     ``PeerConfiguration/labSeed``).
-    public init(configuration: PeerConfiguration, role: ICERole, random: RandomSource, now: Instant) {
+    /// - Throws: ``SDPError`` where the certificate has no usable fingerprint.
+    public init(configuration: PeerConfiguration, role: ICERole, random: RandomSource, now: Instant) throws(SDPError) {
         self.configuration = configuration
         var random = random
         agent = ICEAgent(configuration: configuration.ice, role: role, random: &random, now: now)
-        negotiator = Negotiator(configuration: configuration.description, random: &random)
         cname = LocalTransport.randomName(16, using: &random)
+        tlsID = LocalTransport.randomName(40, using: &random)
+        receiverSSRC = UInt32(truncatingIfNeeded: random.next()) | 1
+        let sessionID = Negotiator.randomSessionID(using: &random)
+        let fingerprint = PetrelSDP.Fingerprint(.sha256, configuration.certificate.fingerprint(.sha256).bytes)
+        let transport = try LocalTransport(
+            iceUfrag: agent.localUfrag, icePassword: agent.localPassword, fingerprints: fingerprint.map { [$0] } ?? [],
+            isICELite: configuration.ice.isLite, tlsID: tlsID)
+        negotiator = Negotiator(configuration: configuration.description, transport: transport, sessionID: sessionID)
         estimator = BandwidthEstimator(configuration: configuration.bandwidth)
         pacer = Pacer(targetRate: estimator.target, now: now)
         sentPackets = SentPacketLog(firstSequence: UInt16(truncatingIfNeeded: random.next() & 0x7FFF))

@@ -37,6 +37,8 @@ public enum PeerFailure: Error, Hashable, Sendable, CustomStringConvertible {
     case noPath
     /// The handshake failed: the reason in words.
     case security(DTLSFailure)
+    /// The handshake gave no keys that SRTP can use.
+    case noKeys
     /// The other side ended the association.
     case closedByRemote
 
@@ -45,6 +47,7 @@ public enum PeerFailure: Error, Hashable, Sendable, CustomStringConvertible {
         case .noPath:
             "no path to the other side (check that UDP is not blocked and that candidates were exchanged)"
         case .security(let failure): "the secure connection failed: \(failure)"
+        case .noKeys: "the secure connection gave no usable keys"
         case .closedByRemote: "the other side has ended the call"
         }
     }

@@ -1,3 +1,4 @@
+internal import PetrelCongestion
 public import PetrelCore
 public import PetrelICE
 public import PetrelMedia

@@ -105,7 +105,9 @@ public final class LocalAudioTrack: Sendable {
 
     private static func remix(_ samples: UnsafeMutableBufferPointer<Int16>, from: Int, to: Int) -> [Int16] {
         if from == 1 { return samples.flatMap { [$0, $0] } }
-        return stride(from: 0, to: samples.count - 1, by: 2).map { Int16((Int(samples[$0]) + Int(samples[$0 + 1])) / 2) }
+        return stride(from: 0, to: samples.count - 1, by: 2).map {
+            Int16((Int(samples[$0]) + Int(samples[$0 + 1])) / 2)
+        }
     }
 
     /// While muted, silence is sent: the other side hears that the call lives.
