@@ -17,7 +17,8 @@ public struct LinkConditions: Hashable, Sendable {
     /// The standard deviation of a normally distributed addition to the delay, cut off where the sum would be
     /// negative.
     public var jitter: TimeDelta
-    /// Whether jitter may let a packet overtake another. Otherwise a packet arrives no earlier than the one before.
+    /// Whether jitter may let a packet overtake another. Otherwise a packet arrives no earlier than the one before,
+    /// so that packets sent closely together all wait for the slowest: the mean delay grows and its deviation falls.
     public var reorders: Bool
     /// Independent random loss, in percent of the packets.
     public var loss: Double

@@ -46,8 +46,9 @@ struct RateSchedule: Sendable {
                 let rate = segments[index].rate
                 if rate == 0 { return Instant(nanoseconds: time) }
                 let need = (work + rate - 1) / rate
-                let room = end - time
-                if need <= room { return Instant(nanoseconds: time + need) }
+                // Instants subtract and add without overflow.
+                let room = (Instant(nanoseconds: end) - Instant(nanoseconds: time)).nanoseconds
+                if need <= room { return Instant(nanoseconds: time) + TimeDelta(nanoseconds: need) }
                 // room < need, so that this product is below the work there is.
                 work -= rate * room
                 time = end
@@ -65,7 +66,7 @@ struct RateSchedule: Sendable {
         while time < end.nanoseconds {
             let next = index + 1 < segments.count ? min(segments[index + 1].start, end.nanoseconds) : end.nanoseconds
             if next > time {
-                sum += Double(segments[index].rate) * Double(next - time) / 1e9
+                sum += Double(segments[index].rate) * (Instant(nanoseconds: next) - Instant(nanoseconds: time)).seconds
                 time = next
             }
             index += 1
