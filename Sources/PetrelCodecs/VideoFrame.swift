@@ -1,0 +1,12 @@
+public import PetrelCore
+
+/// A picture and the moment it was captured on the sender's clock.
+public struct VideoFrame: Sendable {
+    public var buffer: I420Buffer
+    public var captureTime: Instant
+
+    public init(buffer: I420Buffer, captureTime: Instant) {
+        self.buffer = buffer
+        self.captureTime = captureTime
+    }
+}
