@@ -115,26 +115,37 @@ public struct TestCard: Sendable {
         return place <= room ? place : 2 * room - place
     }
 
-    /// Noise of which each pixel is the mean of its neighbourhood, as soft as a photograph; it repeats after half
-    /// its width.
+    /// Noise of which each pixel is a mean of its neighbourhood, as soft as a photograph; it repeats after half its
+    /// width and after its height.
     private static func makeTexture(width: Int, height: Int) -> [UInt8] {
         let half = width / 2
         var random = SeededGenerator(seed: 7)
+        var noise = (0..<(half * height)).map { _ in random.unit() - 0.5 }
+        soften(&noise, count: half, stride: 1, lines: height, lineStride: half)
+        soften(&noise, count: height, stride: half, lines: half, lineStride: 1)
+        let peak = noise.reduce(1e-9) { max($0, abs($1)) }
         var result = [UInt8](repeating: 0, count: width * height)
         for row in 0..<height {
-            var level = 0.0
-            var line = [Double](repeating: 0, count: half)
-            // Two rounds, so that the end of the line meets its beginning.
-            for column in 0..<(2 * half) {
-                level += 0.25 * (random.unit() * 255 - level)
-                line[column % half] = level
-            }
             for column in 0..<half {
-                let value = UInt8(max(16, min(235, line[column])))
+                let value = UInt8(max(16, min(235, 126 + 90 * noise[row * half + column] / peak)))
                 result[row * width + column] = value
                 result[row * width + half + column] = value
             }
         }
         return result
+    }
+
+    /// A first-order low-pass along each line, twice round so that its end meets its beginning.
+    private static func soften(_ values: inout [Double], count: Int, stride: Int, lines: Int, lineStride: Int) {
+        values.withUnsafeMutableBufferPointer { values in
+            for line in 0..<lines {
+                var level = 0.0
+                for index in 0..<(2 * count) {
+                    let place = line * lineStride + index % count * stride
+                    level += 0.3 * (values[place] - level)
+                    if index >= count { values[place] = level }
+                }
+            }
+        }
     }
 }

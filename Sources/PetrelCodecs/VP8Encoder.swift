@@ -89,19 +89,17 @@ public final class VP8Encoder {
     public func setRate(_ bitrate: DataRate, framesPerSecond: Double) throws(CodecError) {
         configuration.bitrate = bitrate
         configuration.framesPerSecond = framesPerSecond
-        try context?.configure(configuration)
+        try applyConfiguration()
     }
 
-    /// Changes the configuration from the next frame on. Where only rates and limits change, the stream goes on;
-    /// anything else starts a new encoder, whose first frame is a key frame.
+    /// Changes the configuration from the next frame on. The stream goes on, unless
+    /// ``Configuration/errorResilient`` changes: that starts a new encoder, whose first frame is a key frame.
     public func configure(_ configuration: Configuration) throws(CodecError) {
         let old = self.configuration
         self.configuration = configuration
-        if old.errorResilient == configuration.errorResilient {
-            try context?.configure(configuration)
-        } else {
-            context = nil
-        }
+        // libvpx lays out its state for error resilience when a context begins.
+        if old.errorResilient != configuration.errorResilient { context = nil }
+        try applyConfiguration()
     }
 
     /// Encodes one picture.
@@ -135,6 +133,16 @@ public final class VP8Encoder {
             return try context.encode(buffer, time: time, duration: duration, forceKeyFrame: forceKeyFrame, into: frame)
         } catch {
             self.context = nil
+            throw error
+        }
+    }
+
+    /// A context that refused a configuration is in a state nobody knows: the next picture starts another.
+    private func applyConfiguration() throws(CodecError) {
+        do throws(CodecError) {
+            try context?.configure(configuration)
+        } catch {
+            context = nil
             throw error
         }
     }
