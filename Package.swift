@@ -94,10 +94,12 @@ let package = Package(
                 "PetrelCore", "PetrelPeer", "PetrelMedia", "PetrelCodecs", "PetrelPlayout", "PetrelIO", "PetrelICE",
                 "PetrelSDP", "PetrelSecurity", .product(name: "Logging", package: "swift-log"),
             ]),
+        // What the petrel program needs beside the call: media files, the report, the live table
+        room("PetrelTools", ["PetrelCore", "PetrelCodecs"]),
         .executableTarget(
             name: "PetrelCLI",
             dependencies: [
-                "Petrel", "PetrelLab", "PetrelCore", "PetrelCodecs",
+                "Petrel", "PetrelLab", "PetrelCore", "PetrelCodecs", "PetrelTools",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -115,6 +117,7 @@ let package = Package(
         tests("PetrelLab", ["PetrelLab", "PetrelCore"]),
         tests("Scenario", ["PetrelScenario", "PetrelPeer", "PetrelLab", "PetrelCodecs", "PetrelCore"]),
         tests("Petrel", ["Petrel", "PetrelCore"]),
+        tests("PetrelTools", ["PetrelTools", "PetrelCodecs", "PetrelCore"]),
         tests("House"),
     ],
     swiftLanguageModes: [.v6]

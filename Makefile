@@ -1,0 +1,80 @@
+# What one types. `make help` lists it. ARGS are passed on: make call ARGS="--seconds 60 --link delay=50,loss=10"
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.SILENT:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+ARGS ?=
+SWIFT ?= swift
+# Where release builds go; .build unless told otherwise
+BUILD ?= .build
+FILTER ?=
+
+## call: set up what is missing, build, and run a call between two processes over a bad network
+.PHONY: call
+call: program
+	exec $(BUILD)/release/petrel call $(ARGS)
+
+# Clip, speech and Python tools are fetched while the compiler works. What is to be built the package
+# manager knows best, so this is no file.
+.PHONY: program
+program:
+	Scripts/setup.sh tools
+	began=$$SECONDS
+	Scripts/setup.sh media & media=$$!
+	trap 'kill $$media 2>/dev/null || true' EXIT
+	Scripts/build.sh release petrel "$(BUILD)"
+	wait $$media
+	trap - EXIT
+	if (( SECONDS - began > 2 )); then echo "ready in $$((SECONDS - began)) s" >&2; fi
+
+## build: build everything in release mode
+.PHONY: build
+build:
+	Scripts/setup.sh tools
+	$(SWIFT) build -c release --scratch-path "$(BUILD)"
+
+## test: set up what is missing, build and run all tests (FILTER=Name for some of them)
+.PHONY: test
+test:
+	Scripts/setup.sh test
+	began=$$SECONDS
+	$(SWIFT) build --build-tests --scratch-path "$(BUILD)"
+	echo "tests built in $$((SECONDS - began)) s" >&2
+	began=$$SECONDS
+	$(SWIFT) test --skip-build --disable-xctest --scratch-path "$(BUILD)" $(if $(FILTER),--filter "$(FILTER)")
+	echo "tests run in $$((SECONDS - began)) s" >&2
+
+## format: bring all Swift files into the project's form
+.PHONY: format
+format:
+	$(SWIFT) format --in-place --parallel --recursive Package.swift Sources Tests $(wildcard Examples Benchmarks)
+
+## lint: check the form of all Swift files and of the scripts
+.PHONY: lint
+lint:
+	$(SWIFT) format lint --strict --parallel --recursive Package.swift Sources Tests $(wildcard Examples Benchmarks)
+	for script in Scripts/*.sh .ci/run; do bash -n "$$script"; done
+	if [ -x .venv/bin/python ]; then .venv/bin/python -m py_compile Scripts/*.py; fi
+
+## docs: build the documentation of Petrel and PetrelLab into .build/docs, without warnings
+.PHONY: docs
+docs:
+	Scripts/docs.sh
+
+## clean: remove what was built; what was fetched (.assets, .venv) stays
+.PHONY: clean
+clean:
+	rm -rf .build .build-*
+
+## distclean: remove what was built and what was fetched
+.PHONY: distclean
+distclean: clean
+	rm -rf .assets .venv
+
+## help: this list
+.PHONY: help
+help:
+	sed -n 's/^## //p' Makefile | awk -F': ' '{ printf "make %-10s %s\n", $$1, $$2 }'
