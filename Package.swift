@@ -91,8 +91,9 @@ let package = Package(
         room(
             "Petrel",
             [
-                "PetrelCore", "PetrelPeer", "PetrelMedia", "PetrelCodecs", "PetrelPlayout", "PetrelIO", "PetrelICE",
-                "PetrelSDP", "PetrelSecurity", .product(name: "Logging", package: "swift-log"),
+                "PetrelCore", "PetrelWire", "PetrelPeer", "PetrelMedia", "PetrelCongestion", "PetrelCodecs",
+                "PetrelPlayout", "PetrelIO", "PetrelICE", "PetrelSDP", "PetrelSecurity",
+                .product(name: "Logging", package: "swift-log"),
             ]),
         // What the petrel program needs beside the call: media files, the report, the live table
         room("PetrelTools", ["PetrelCore", "PetrelCodecs"]),

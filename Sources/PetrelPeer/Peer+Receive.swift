@@ -194,3 +194,12 @@ extension Peer {
         events.append(.trackRemoved(receivers[index].id))
     }
 }
+
+extension Peer {
+    /// The decoder of a track could not use what it got: nothing more of it is handed out before a key frame, which is
+    /// asked for.
+    public func requireKeyFrame(_ track: RemoteTrackID) {
+        guard receivers.indices.contains(track.number) else { return }
+        receivers[track.number].stream.requireKeyFrame()
+    }
+}
