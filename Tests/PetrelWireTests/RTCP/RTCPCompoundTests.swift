@@ -48,7 +48,9 @@ struct RTCPCompoundTests {
         let arrival = NTPTime(bits: 0x0000_B710_8000_0000)
         var block = RTCPReportBlock(ssrc: 1, lastSenderReport: 0xB705_2000, delaySinceLastSenderReport: 0x0005_4000)
         #expect(block.roundTripTime(at: arrival) == .milliseconds(6125))
-        #expect(block.roundTripTime(at: NTPTime(bits: 0x0000_B70A_5000_0000)) == nil)
+        // 3 units before A - LSR - DLSR is zero, 4 are not.
+        #expect(block.roundTripTime(at: NTPTime(bits: 0x0000_B70A_5FFD_0000)) == .zero)
+        #expect(block.roundTripTime(at: NTPTime(bits: 0x0000_B70A_5FFC_0000)) == nil)
         for bits in [UInt64(0), 1, 0xFFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF, 0x8000_0000_0000_0000] {
             for sample: UInt32 in [1, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF] {
                 block.lastSenderReport = sample

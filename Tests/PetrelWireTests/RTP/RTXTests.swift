@@ -50,6 +50,17 @@ struct RTXTests {
         #expect(try unwrap(hex("8061 0909 00000005 0a0b0c0d 1234")) == hex("8060 1234 00000005 00000011"))
     }
 
+    @Test("the original sequence number alone")
+    func numberAlone() {
+        var buffer: [UInt8] = [0, 0, 0xEE]
+        #expect(buffer.withUnsafeMutableBytes { RTX.write(originalSequenceNumber: 0x1234, into: $0) } == 2)
+        #expect(buffer == [0x12, 0x34, 0xEE])
+        let short = buffer.withUnsafeMutableBytes {
+            RTX.write(originalSequenceNumber: 1, into: .init(rebasing: $0[..<1]))
+        }
+        #expect(short == nil)
+    }
+
     @Test("buffers that are too short")
     func short() throws {
         let original = hex("8060 1234 00000005 00000011 aabbcc")
