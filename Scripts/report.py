@@ -42,14 +42,20 @@ def heading(report):
 
 def figures(way):
     video, audio, network, skew = way["video"], way["audio"], way["network"], way["avSkewMs"]
-    first = [f"{text_of(video['width'])}x{text_of(video['height'])}", text_of(video["fps"], " fps", 1),
-             f"latency P50 {text_of(video['latencyMs']['p50'])}, P95 {text_of(video['latencyMs']['p95'], ' ms')}",
-             f"{text_of(video['freezes'])} freezes", f"{text_of(video['framesNeverShown'])} frames never shown"]
-    second = [f"PSNR {text_of(video['psnrY'], ' dB', 1)}", f"SSIM {text_of(video['ssim'], '', 3)}",
-              f"audio P50 {text_of(audio['latencyMs']['p50'], ' ms')}",
-              f"{text_of(audio['concealedPercent'], ' %', 2)} concealed",
-              f"A/V skew P95 {text_of(skew['p95Abs'], ' ms')}", f"loss {text_of(network['packetsLostPercent'], ' %', 1)}"]
-    return "   ".join(first) + "\n" + "   ".join(second)
+    lines = [
+        [f"{text_of(video['width'])}x{text_of(video['height'])}", text_of(video["fps"], " fps", 1),
+         f"latency P50 {text_of(video['latencyMs']['p50'])}, P95 {text_of(video['latencyMs']['p95'], ' ms')}",
+         f"{text_of(video['bitrateKbps'], ' kbit/s')}", f"PSNR {text_of(video['psnrY'], ' dB', 1)}",
+         f"SSIM {text_of(video['ssim'], '', 3)}"],
+        [f"freezes: {text_of(video['freezes'])} ({text_of(video['freezeSeconds'], ' s', 1)})",
+         f"frames never shown: {text_of(video['framesNeverShown'])} of {text_of(video['framesSent'])}",
+         f"longest gap {text_of(video['longestGapMs'], ' ms')}", f"A/V skew P95 {text_of(skew['p95Abs'], ' ms')}"],
+        [f"audio latency P50 {text_of(audio['latencyMs']['p50'])}, P95 {text_of(audio['latencyMs']['p95'], ' ms')}",
+         f"concealed {text_of(audio['concealedPercent'], ' %', 2)}",
+         f"packets lost {text_of(network['packetsLostPercent'], ' %', 1)}",
+         f"expansion {text_of(network['expansion'], '', 2)}"],
+    ]
+    return "\n".join("   ".join(line) for line in lines)
 
 
 def columns(points):
@@ -104,6 +110,8 @@ def draw_loss(axis, timeline, end, top):
     if timeline["lossPercent"]:
         x, y = columns(timeline["lossPercent"])
         axis.bar(x, y, width=0.8, color=LOSS, alpha=0.8, label="lost by the network, each second")
+        if not y.any():
+            axis.text(0.5, 0.5, "nothing was lost", transform=axis.transAxes, ha="center", color="#888888")
     else:
         axis.text(0.5, 0.5, "not known", transform=axis.transAxes, ha="center", color="#888888")
     finish(axis, "loss, %", end, top)
@@ -154,13 +162,13 @@ def main():
 
     plt.rcParams.update({"font.size": 10.5, "axes.titlesize": 10.5, "figure.facecolor": "white"})
     # Pictures of 16:9, two beside each other in half the width, and the curves below them.
-    picture_height, plot_height, top_space = 226, 185, 150
-    height = top_space + pairs * (picture_height + 24) + 3 * (plot_height + 34) + 70
+    picture_height, plot_height, top_space = 205, 185, 168
+    height = top_space + pairs * (picture_height + 36) + 3 * (plot_height + 36) + 70
     figure = plt.figure(figsize=(WIDTH / DPI, height / DPI), dpi=DPI)
     figure.text(0.012, 1 - 30 / height, "A Petrel call", fontsize=17, fontweight="bold", va="center")
     figure.text(0.012, 1 - 58 / height, heading(report), fontsize=11.5, color="#444444", va="center")
-    outer = GridSpec(1, max(1, len(timelines)), figure=figure, left=0.043, right=0.988, top=1 - (top_space + 20) / height,
-                     bottom=52 / height, wspace=0.11)
+    outer = GridSpec(1, max(1, len(timelines)), figure=figure, left=0.048, right=0.988, top=1 - (top_space + 20) / height,
+                     bottom=52 / height, wspace=0.12)
 
     def both(key, index=1):
         return [point[index] for timeline in timelines for point in timeline[key]]
@@ -174,10 +182,10 @@ def main():
     for column, timeline in enumerate(timelines):
         inner = GridSpecFromSubplotSpec(
             pairs + 3, 1, subplot_spec=outer[column], height_ratios=[picture_height] * pairs + [plot_height] * 3,
-            hspace=0.2)
+            hspace=0.19)
         box = outer[column].get_position(figure)
         figure.text(box.x0, 1 - 92 / height, timeline["name"].replace("->", " \u2192 "), fontsize=13.5, fontweight="bold", va="center")
-        figure.text(box.x0, 1 - 128 / height, figures(report["directions"][column]), fontsize=10.5, color="#222222",
+        figure.text(box.x0, 1 - 137 / height, figures(report["directions"][column]), fontsize=10, color="#222222",
                     va="center", linespacing=1.5)
         for row, picture in enumerate(timeline["pictures"]):
             draw_pictures(figure, inner[row], folder, picture)

@@ -62,7 +62,8 @@ public struct Timeline: Sendable {
         let usual = way.videoLatency(50) ?? 0
         var start = origin
         let end = way.sender.videoSent.last?.captureMs ?? way.sender.audioSent.last?.captureMs ?? origin
-        while start + 1000 <= end + 1, wireKbps.count < 100_000 {
+        // The last frame lies a frame before the end of its second.
+        while start + 1000 <= end + 100, wireKbps.count < 100_000 {
             let middle = seconds(start + 500)
             if let bytes = wire.growth(start, start + 1000) { wireKbps.append((middle, bytes * 8 / 1000)) }
             if let bytes = video.growth(start, start + 1000) {
