@@ -72,7 +72,7 @@ public struct Timeline: Sendable {
             // What was sent in this second arrives later by about the latency of the network; the latency of the
             // picture is a little more than that, and the error is that of a fraction of a second.
             if let packets = sent.growth(start, start + 1000), packets > 0,
-                let arrived = received.growth(start + usual / 2, start + 1000 + usual / 2)
+                let arrived = received.growth(start + usual / 2, start + 1000 + usual / 2, slack: 0)
             {
                 lossPercent.append((middle, min(100, max(0, (packets - arrived) / packets * 100))))
             }
@@ -90,17 +90,17 @@ public struct Timeline: Sendable {
             }
         }
 
-        func growth(_ from: Double, _ to: Double) -> Double? {
-            guard let first = value(from), let last = value(to) else { return nil }
+        /// - Parameter slack: up to this long before the first sample or behind the last one the nearest serves, ms.
+        func growth(_ from: Double, _ to: Double, slack: Double = 1000) -> Double? {
+            guard let first = value(from, slack), let last = value(to, slack) else { return nil }
             return last - first
         }
 
-        private func value(_ wall: Double) -> Double? {
+        private func value(_ wall: Double, _ slack: Double) -> Double? {
             let next = points.partitioningIndex { $0.wall > wall }
-            // Up to a second before the first sample or behind the last one the nearest sample serves.
-            guard next > 0 else { return points.first.flatMap { $0.wall - wall <= 1000 ? $0.value : nil } }
+            guard next > 0 else { return points.first.flatMap { $0.wall - wall <= slack ? $0.value : nil } }
             let before = points[next - 1]
-            guard next < points.count else { return wall - before.wall <= 1000 ? before.value : nil }
+            guard next < points.count else { return wall - before.wall <= slack ? before.value : nil }
             let after = points[next]
             return before.value + (after.value - before.value) * (wall - before.wall) / (after.wall - before.wall)
         }
