@@ -73,3 +73,18 @@ extension Int64 {
         return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)
     }
 }
+
+extension NTPTime {
+    /// Nanoseconds since 1970, for times from 1968 to 2104 (RFC 4330 section 3: eras are told apart by the top bit).
+    public var unixNanoseconds: Int64 {
+        let seconds = Int64(bits >> 32)
+        let era: Int64 = seconds & 0x8000_0000 == 0 ? 1 << 32 : 0
+        let fraction = Int64((bits & 0xFFFF_FFFF) &* 1_000_000_000 >> 32)
+        return (seconds + era - Self.unixEpochOffset) * 1_000_000_000 + fraction
+    }
+}
+
+extension WallClock {
+    /// Nanoseconds since 1970 at `instant`.
+    public func unixNanoseconds(at instant: Instant) -> Int64 { ntp(at: instant).unixNanoseconds }
+}

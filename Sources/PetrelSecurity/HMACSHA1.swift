@@ -1,5 +1,4 @@
 internal import COpenSSL
-public import PetrelCore
 
 /// HMAC-SHA1 (RFC 2104), as STUN's MESSAGE-INTEGRITY uses it (RFC 8489 section 14.5).
 public enum HMACSHA1 {

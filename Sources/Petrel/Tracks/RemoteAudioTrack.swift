@@ -1,0 +1,165 @@
+public import PetrelCodecs
+public import PetrelCore
+internal import PetrelIO
+internal import PetrelMedia
+internal import PetrelPeer
+internal import PetrelPlayout
+
+/// 10 ms of sound as it is to be heard now: 480 samples per channel at 48 kHz, interleaved.
+public struct PlayedAudio: Sendable {
+    /// Where the samples come from.
+    public enum Origin: Sendable, Hashable {
+        /// Nothing has been received yet: silence.
+        case nothingYet
+        case received
+        /// The sender has nothing to say (DTX).
+        case silence
+        /// Repaired from the packet that came after a lost one.
+        case recovered
+        /// Made up where packets were lost.
+        case concealed
+    }
+
+    public var samples: [Int16]
+    public var channels: Int
+    public var origin: Origin
+    /// When the first sample was captured, on the wall clock of the sender, in nanoseconds since 1970; nil while not
+    /// known.
+    public var captureUnixNanoseconds: Int64?
+    /// When it was handed over, on ``PetrelCore/Instant``'s monotonic clock.
+    public var playedAt: Instant
+}
+
+/// An encoded audio packet as it was received, for recording.
+public struct ReceivedAudioPacket: Sendable {
+    public var payload: FrameBuffer
+    /// RTP timestamp, extended to 64 bits; 48 kHz.
+    public var timestamp: Int64
+    public var arrivedAt: Instant
+}
+
+/// Sound that the other side sends, handed over every 10 ms on a thread of the track's own, losses repaired or
+/// concealed.
+public final class RemoteAudioTrack: Sendable {
+    typealias Sink = @Sendable (PlayedAudio) -> Void
+    typealias EncodedSink = @Sendable (ReceivedAudioPacket) -> Void
+
+    struct Sinks: Sendable {
+        var played: [Sink] = []
+        var encoded: [EncodedSink] = []
+    }
+
+    let id: RemoteTrackID
+    /// The number of the track within the call.
+    public var number: Int { id.number }
+    /// The name of the stream it belongs to, if the other side gave one.
+    public let stream: String?
+    /// The channels of the samples handed over: 1 or 2.
+    public let channels: Int
+    let packets = Mailbox<EncodedAudioPacket>(limit: 256)
+    let sinks = Lock(Sinks())
+    let counters = Lock(AudioReceiverStatistics())
+    private let thread: WorkerThread
+
+    init(id: RemoteTrackID, stream: String?, channels: Int, engine: CallEngine, sync: SyncGroup, clock: WallClock) {
+        self.id = id
+        self.stream = stream
+        self.channels = channels
+        let (packets, sinks, counters) = (packets, sinks, counters)
+        thread = WorkerThread { thread in
+            AudioPlaying(
+                channels: channels, packets: packets, sinks: sinks, counters: counters, engine: engine, sync: sync,
+                clock: clock
+            ).run(thread)
+        }
+    }
+
+    /// Calls `body` every 10 ms with what is to be heard, on the track's thread. It should return within a few
+    /// milliseconds.
+    public func onAudio(_ body: @escaping @Sendable (PlayedAudio) -> Void) {
+        sinks.withLock { $0.played.append(body) }
+    }
+
+    /// Calls `body` with each encoded packet as it came, on the track's thread.
+    public func onEncodedPacket(_ body: @escaping @Sendable (ReceivedAudioPacket) -> Void) {
+        sinks.withLock { $0.encoded.append(body) }
+    }
+
+    /// The sound as a sequence; where the reader is slow, the newest second.
+    public var audio: AsyncStream<PlayedAudio> {
+        AsyncStream(bufferingPolicy: .bufferingNewest(100)) { continuation in
+            onAudio { continuation.yield($0) }
+        }
+    }
+
+    func close() {
+        packets.close()
+        thread.join()
+    }
+}
+
+/// The playout buffer and its thread.
+private struct AudioPlaying {
+    let channels: Int
+    let packets: Mailbox<EncodedAudioPacket>
+    let sinks: Lock<RemoteAudioTrack.Sinks>
+    let counters: Lock<AudioReceiverStatistics>
+    let engine: CallEngine
+    let sync: SyncGroup
+    let clock: WallClock
+
+    func run(_ thread: WorkerThread) {
+        var configuration = AudioReceiver.Configuration()
+        configuration.channels = channels
+        let receiver: AudioReceiver
+        do { receiver = try AudioReceiver(configuration: configuration) } catch {
+            engine.log(.error, "no Opus decoder", ["reason": "\(error)"])
+            return
+        }
+        let samples = UnsafeMutableBufferPointer<Int16>.allocate(capacity: AudioReceiver.samplesPerPull * channels)
+        defer { samples.deallocate() }
+        Pacing.run(thread, rate: 100) {
+            guard !packets.isClosed else { return false }
+            let encodedSinks = sinks.withLock { $0.encoded }
+            for packet in packets.takeAll() {
+                for sink in encodedSinks {
+                    sink(
+                        ReceivedAudioPacket(
+                            payload: packet.payload, timestamp: packet.timestamp, arrivedAt: packet.arrival))
+                }
+                receiver.insert(
+                    timestamp: packet.timestamp, sequence: packet.sequence, payload: packet.payload,
+                    arrival: packet.arrival, captureTime: packet.captureTime.map { clock.instant(of: $0) })
+            }
+            let now = MonotonicClock.now
+            let pull = receiver.pull(at: now, into: samples)
+            if let captured = pull.captureTime {
+                let delay = AVSync.StreamDelay(
+                    captureToRender: now - captured, buffer: pull.bufferDelay, own: pull.jitterDelay)
+                receiver.setMinimumDelay(sync.audio(delay, now: now))
+            }
+            let statistics = receiver.statistics
+            counters.withLock { $0 = statistics }
+            let sinks = sinks.withLock { $0.played }
+            guard !sinks.isEmpty, pull.kind != .none else { return true }
+            let played = PlayedAudio(
+                samples: Array(samples), channels: channels, origin: PlayedAudio.Origin(pull.kind),
+                captureUnixNanoseconds: pull.captureTime.map { clock.unixNanoseconds(at: $0) }, playedAt: now)
+            for sink in sinks { sink(played) }
+            return true
+        } failed: { _ in
+        }
+    }
+}
+
+extension PlayedAudio.Origin {
+    init(_ kind: AudioPull.Kind) {
+        switch kind {
+        case .none: self = .nothingYet
+        case .normal: self = .received
+        case .silence: self = .silence
+        case .recoveredByFEC: self = .recovered
+        case .concealed: self = .concealed
+        }
+    }
+}

@@ -1,0 +1,232 @@
+public import PetrelCore
+public import PetrelWire
+
+/// One encoded audio packet as it arrived.
+public struct EncodedAudioPacket: Sendable {
+    public var payload: FrameBuffer
+    /// Extended RTP sequence number.
+    public var sequence: Int64
+    /// Extended RTP timestamp, 48 kHz.
+    public var timestamp: Int64
+    /// RTP marker: the first packet after silence.
+    public var marker: Bool
+    public var captureTime: NTPTime?
+    public var arrival: Instant
+    public var level: AudioLevel?
+}
+
+/// One RTP stream that is received: counting, asking for what is missing, and frames.
+///
+/// Packets come in authenticated. Nothing here allocates per packet once the buffers in use are warm.
+public final class ReceiveStream {
+    public let kind: StreamKind
+    public let ssrc: UInt32
+    public let clockRate: Int32
+    public private(set) var reception: ReceiveStatistics
+    public private(set) var statistics = ReceiveCounters()
+    /// Whether NACK was negotiated.
+    public var asksForMissing = false
+    /// Whether PLI was negotiated.
+    public var asksForKeyFrames = false
+
+    /// A jump of the sequence number beyond this needs a second packet to be believed (RFC 3550 appendix A.1).
+    static let largestJump: Int64 = 3000
+    static let largestMisorder: Int64 = 1000
+    /// Packets asked for before the first one seen, where that is not the start of a frame; the sender ignores
+    /// requests for what never was.
+    static let unseenStart: Int64 = 24
+    /// A hole that blocks the picture for so long (and a round trip) asks for a key frame.
+    static let patience = TimeDelta.milliseconds(400)
+    /// The shortest time between two requests for a key frame.
+    static let keyFrameInterval = TimeDelta.milliseconds(200)
+
+    private var sequences = SequenceUnwrapper()
+    private var timestamps = TimestampUnwrapper()
+    private var nacks = NackTracker()
+    private var assembler = VideoAssembler()
+    private var pool = FrameBufferPool(limit: 64)
+    private var suspicious: UInt16?
+    private var blockedSince: Instant?
+    private var keyFrameAsked: Instant?
+    private var clock: (ntp: NTPTime, timestamp: Int64)?
+    /// The last sender report: the middle of its NTP time and when it arrived, for LSR and DLSR.
+    public private(set) var lastSenderReport: (compact: UInt32, arrival: Instant)?
+
+    public init(kind: StreamKind, ssrc: UInt32) {
+        self.kind = kind
+        self.ssrc = ssrc
+        clockRate = kind == .audio ? 48_000 : 90_000
+        reception = ReceiveStatistics(clockRate: clockRate)
+    }
+
+    /// Counts a packet and answers its place in the stream; nothing for a packet that is not believed.
+    private func admit(
+        _ header: RTPHeader, isRepair: Bool, now: Instant
+    ) -> (sequence: Int64, timestamp: Int64)? {
+        if let highest = reception.highestSequence {
+            let distance = sequences.peek(header.sequenceNumber) - highest
+            if distance > Self.largestJump || distance < -Self.largestMisorder {
+                guard !isRepair, suspicious == header.sequenceNumber else {
+                    suspicious = header.sequenceNumber &+ 1
+                    return nil
+                }
+                restart()
+            }
+        }
+        suspicious = nil
+        let sequence = sequences.unwrap(header.sequenceNumber)
+        reception.received(
+            sequence: sequence, timestamp: header.timestamp, headerBytes: header.headerLength,
+            payloadBytes: header.payloadLength, isRepair: isRepair, now: now)
+        if isRepair { statistics.retransmittedPacketsReceived &+= 1 }
+        return (sequence, timestamps.unwrap(header.timestamp))
+    }
+
+    /// The sender has begun anew: sequence and time mean nothing any more.
+    private func restart() {
+        statistics.restarts &+= 1
+        sequences = SequenceUnwrapper()
+        timestamps = TimestampUnwrapper()
+        reception = ReceiveStatistics(clockRate: clockRate)
+        nacks.reset()
+        assembler = VideoAssembler()
+        clock = nil
+    }
+
+    /// Takes in one audio packet.
+    public func receiveAudio(
+        _ packet: UnsafeRawBufferPointer, header: RTPHeader, extensions: RTPExtensions, isRepair: Bool, now: Instant
+    ) throws(DropReason) -> EncodedAudioPacket? {
+        guard let place = admit(header, isRepair: isRepair, now: now) else { throw .rtpSequenceJump }
+        if asksForMissing { _ = nacks.received(place.sequence, now: now) }
+        guard header.payloadLength > 0 else { return nil }
+        let payload = pool.take(capacity: header.payloadLength)
+        payload.append(UnsafeRawBufferPointer(rebasing: packet[header.payloadRange]))
+        return EncodedAudioPacket(
+            payload: payload, sequence: place.sequence, timestamp: place.timestamp, marker: header.marker,
+            captureTime: captureTime(extensions, place.timestamp), arrival: now, level: extensions.audioLevel)
+    }
+
+    /// Takes in one video packet. Frames that it makes whole are fetched with ``nextFrame(now:)``.
+    public func receiveVideo(
+        _ packet: UnsafeRawBufferPointer, header: RTPHeader, extensions: RTPExtensions, isRepair: Bool, now: Instant
+    ) throws(DropReason) {
+        var startsFrame = false
+        var isKeyFrame = false
+        var payload = UnsafeRawBufferPointer(rebasing: packet[header.payloadRange])
+        if header.payloadLength > 0 {
+            let (descriptor, length) = try VP8PayloadDescriptor.parse(payload.bytes)
+            payload = UnsafeRawBufferPointer(rebasing: payload[length...])
+            startsFrame = descriptor.startsFrame
+            // The lowest bit of a frame says that it is not a key frame (RFC 6386 section 9.1).
+            if startsFrame, let first = payload.first { isKeyFrame = first & 1 == 0 }
+        }
+        guard let place = admit(header, isRepair: isRepair, now: now) else { throw .rtpSequenceJump }
+        if firstArrival == nil {
+            firstArrival = now
+            // The start of the first frame may be what was lost: nothing but the frame's head tells.
+            if asksForMissing, !startsFrame { nacks.expect(before: place.sequence, count: Self.unseenStart, now: now) }
+        }
+        if asksForMissing, !nacks.received(place.sequence, now: now) { assembler.requireKeyFrame() }
+        let note = VideoPacketNote(
+            sequence: place.sequence, timestamp: place.timestamp, marker: header.marker, startsFrame: startsFrame,
+            isKeyFrame: isKeyFrame, isPadding: header.payloadLength == 0, isRepaired: isRepair,
+            captureTime: captureTime(extensions, place.timestamp), arrival: now)
+        newest = place.sequence
+        if case .drop(let reason) = assembler.insert(note, payload: payload) { throw reason }
+    }
+
+    private var newest: Int64 = 0
+    private var firstArrival: Instant?
+
+    /// The next whole frame in order; to be called until it answers nothing.
+    public func nextFrame(now: Instant) -> EncodedVideoFrame? {
+        let frame = assembler.nextFrame(pool: &pool, arrived: newest, now: now)
+        if let frame {
+            statistics.framesReceived &+= 1
+            if frame.isKeyFrame { statistics.keyFramesReceived &+= 1 }
+            if frame.repairedPackets > 0 { statistics.framesRepaired &+= 1 }
+            if let waiting = assembler.waitingFor { nacks.forget(before: waiting) }
+            blockedSince = nil
+        } else if assembler.isBlocked(highest: reception.highestSequence) {
+            blockedSince = blockedSince ?? now
+        } else {
+            blockedSince = nil
+        }
+        return frame
+    }
+
+    /// The decoder could not use what it got.
+    public func requireKeyFrame() { assembler.requireKeyFrame() }
+
+    /// Notes a sender report: the pair of clocks, and what the next report sends back.
+    public func receive(senderReport ntp: NTPTime, timestamp: UInt32, now: Instant) {
+        lastSenderReport = (ntp.compact, now)
+        guard reception.highestSequence != nil else { return }
+        clock = (ntp, timestamps.peek(timestamp))
+    }
+
+    /// The sender's wall clock at capture: as the packet says, or by the last sender report.
+    private func captureTime(_ extensions: RTPExtensions, _ timestamp: Int64) -> NTPTime? {
+        if let stamped = extensions.absCaptureTime { return stamped.captureTime }
+        guard let clock else { return nil }
+        return clock.ntp.advanced(by: MediaTime(ticks: timestamp &- clock.timestamp, clockRate: clockRate).delta)
+    }
+
+    // MARK: Feedback
+
+    /// Appends the numbers of the packets to ask for now.
+    public func collectMissing(now: Instant, roundTrip: TimeDelta, into due: inout [UInt16]) {
+        guard asksForMissing else { return }
+        let before = due.count
+        nacks.collect(now: now, roundTrip: roundTrip, into: &due)
+        statistics.packetsRequested &+= UInt64(due.count - before)
+        if due.count > before { statistics.nacksSent &+= 1 }
+    }
+
+    /// Whether to ask for a key frame now. Asking is counted by the question.
+    public func wantsKeyFrame(now: Instant, roundTrip: TimeDelta) -> Bool {
+        guard asksForKeyFrames, kind == .video, keyFrameDue(roundTrip) <= now else { return false }
+        keyFrameAsked = now
+        blockedSince = nil
+        statistics.plisSent &+= 1
+        return true
+    }
+
+    private func keyFrameDue(_ roundTrip: TimeDelta) -> Instant {
+        guard let firstArrival else { return .distantFuture }
+        let again = keyFrameAsked.map { $0 + max(Self.keyFrameInterval, roundTrip * 1.5) } ?? .distantPast
+        // The first key frame comes unasked; only where it does not get through it is asked for.
+        if statistics.framesReceived == 0 { return max(again, firstArrival + Self.patience + roundTrip * 2) }
+        if assembler.needsKeyFrame { return again }
+        guard let blockedSince else { return .distantFuture }
+        return max(again, blockedSince + Self.patience + roundTrip * 2)
+    }
+
+    /// When ``collectMissing(now:roundTrip:into:)`` or ``wantsKeyFrame(now:roundTrip:)`` has something to say.
+    public func nextDeadline(roundTrip: TimeDelta) -> Instant {
+        var deadline = Instant.distantFuture
+        if asksForMissing { deadline = nacks.nextDeadline(roundTrip: roundTrip) }
+        if asksForKeyFrames, kind == .video { deadline = min(deadline, max(keyFrameDue(roundTrip), .zero)) }
+        return deadline
+    }
+
+    /// The loss since the last report, in 1/256.
+    public func takeFractionLost() -> UInt8 { reception.takeFractionLost() }
+    public func countFIR() { statistics.plisSent &+= 1 }
+}
+
+/// Counts of one stream that is received, beside ``ReceiveStatistics``; names as in W3C webrtc-stats inbound-rtp
+/// where there is one.
+public struct ReceiveCounters: Hashable, Sendable {
+    public var framesReceived: UInt64 = 0
+    public var keyFramesReceived: UInt64 = 0
+    /// Frames of which at least one packet had to be sent again.
+    public var framesRepaired: UInt64 = 0
+    public var retransmittedPacketsReceived: UInt64 = 0
+    public var packetsRequested: UInt64 = 0
+    public var nacksSent: UInt64 = 0
+    public var plisSent: UInt64 = 0
+    public var restarts: UInt64 = 0
+    public init() {}
+}

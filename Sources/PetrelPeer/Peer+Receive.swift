@@ -1,0 +1,196 @@
+public import PetrelCore
+internal import PetrelICE
+internal import PetrelMedia
+internal import PetrelSDP
+internal import PetrelSecurity
+internal import PetrelWire
+
+extension Peer {
+    /// Sources taken on in one section. A track has one; a sender that begins anew has a second for a while.
+    static let sourcesPerSection = 4
+    /// A source silent for so long may be replaced when its section is full.
+    static let silentSource = TimeDelta.seconds(2)
+
+    /// Takes in one datagram.
+    ///
+    /// The order is: what kind is it, may that address send it, is it authentic; only then does any state move.
+    /// - Parameter bytes: decrypted in place.
+    @discardableResult
+    public func receive(
+        _ bytes: UnsafeMutableRawBufferPointer, from remote: TransportAddress, to local: TransportAddress, now: Instant,
+        into out: inout EgressBatch
+    ) -> Verdict {
+        guard state != .closed else { return .accept }
+        network.datagramsReceived &+= 1
+        network.bytesReceived &+= UInt64(clamping: bytes.count)
+        do {
+            try dispatch(bytes, from: remote, to: local, now: now, into: &out)
+        } catch {
+            drops.count(error)
+            return .drop(error)
+        }
+        return .accept
+    }
+
+    private func dispatch(
+        _ bytes: UnsafeMutableRawBufferPointer, from remote: TransportAddress, to local: TransportAddress, now: Instant,
+        into out: inout EgressBatch
+    ) throws(DropReason) {
+        let view = UnsafeRawBufferPointer(bytes)
+        switch Demultiplexer.classify(view.bytes) {
+        case .stun:
+            let verdict = agent.receive(view.bytes, from: remote, to: local, now: now, random: &random, out: &out)
+            settleICE(now: now, into: &out)
+            if case .drop(let reason) = verdict { throw reason }
+        case .dtls:
+            // RFC 8827 section 6.3: nothing but ICE before the address is verified.
+            guard agent.isValidated(remote: remote, local: local) else {
+                if dtls == nil || dtls?.state == .new || dtls?.state == .connecting {
+                    earlyHandshake.keep(view, from: remote, to: local)
+                }
+                throw .unvalidatedAddress
+            }
+            try receiveDTLS(view, now: now, into: &out)
+        case .rtp:
+            guard agent.isValidated(remote: remote, local: local) else { throw .unvalidatedAddress }
+            try receiveRTP(bytes, from: remote, local: local, now: now)
+        case .rtcp:
+            guard agent.isValidated(remote: remote, local: local) else { throw .unvalidatedAddress }
+            try receiveRTCP(bytes, from: remote, local: local, now: now, into: &out)
+        default:
+            throw .unknownPacketKind
+        }
+    }
+
+    // MARK: DTLS
+
+    func receiveDTLS(_ bytes: UnsafeRawBufferPointer, now: Instant, into out: inout EgressBatch) throws(DropReason) {
+        guard let dtls, let path else { throw .dtlsBeforeValidPair }
+        let verdict = dtls.receive(bytes, now: now) { out.append($0.bytes, to: path.remote, from: path.local) }
+        settleDTLS(now: now, into: &out)
+        if case .drop(let reason) = verdict { throw reason }
+    }
+
+    // MARK: RTP
+
+    private func receiveRTP(
+        _ bytes: UnsafeMutableRawBufferPointer, from remote: TransportAddress, local: TransportAddress, now: Instant
+    ) throws(DropReason) {
+        guard let srtp else { throw .srtpNoKeys }
+        let preview = try RTPHeader(parsingHeaderOf: UnsafeRawBufferPointer(bytes).bytes)
+        // Before paying for decryption: a payload type that was never negotiated is nobody's.
+        guard let payload = payloads[preview.payloadType] else { throw .rtpUnknownPayloadType }
+        let length = try srtp.openRTP(bytes, length: bytes.count)
+        agent.mediaReceived(from: remote, to: local, now: now)
+        let packet = UnsafeRawBufferPointer(rebasing: bytes[..<length])
+        let header = try RTPHeader(parsing: packet.bytes)
+        let extensions = RTPExtensions(reading: packet.bytes, header: header, map: remoteExtensions)
+        if usesTransportFeedback, let number = extensions.transportSequenceNumber { arrivals.record(number, now: now) }
+        network.mediaPacketsReceived &+= 1
+        guard let role = try role(of: header, payload: payload, extensions: extensions, now: now) else {
+            throw .rtpUnknownSource
+        }
+        switch role {
+        case .media(let index):
+            try deliver(packet, header: header, extensions: extensions, to: index, isRepair: false, now: now)
+        case .repair(let index):
+            guard let original = payload.original else { throw .rtxWithoutOriginal }
+            let slot = scratch.slot(0)
+            let stream = receivers[index].stream
+            guard
+                let length = try RTX.unwrap(
+                    packet.bytes, header: header, into: slot, payloadType: original, ssrc: stream.ssrc)
+            else { return }
+            // The inner packet goes through the same door, once: an original can never be a retransmission again.
+            let inner = UnsafeRawBufferPointer(rebasing: slot[..<length])
+            let innerHeader = try RTPHeader(parsing: inner.bytes)
+            try deliver(inner, header: innerHeader, extensions: extensions, to: index, isRepair: true, now: now)
+        }
+    }
+
+    private func deliver(
+        _ packet: UnsafeRawBufferPointer, header: RTPHeader, extensions: RTPExtensions, to index: Int, isRepair: Bool,
+        now: Instant
+    ) throws(DropReason) {
+        receivers[index].lastPacket = now
+        receivers[index].hasEnded = false
+        let id = receivers[index].id
+        let stream = receivers[index].stream
+        switch stream.kind {
+        case .audio:
+            if milestones.firstAudioPacket == nil { milestones.firstAudioPacket = now }
+            let received = try stream.receiveAudio(
+                packet, header: header, extensions: extensions, isRepair: isRepair, now: now)
+            if let received { events.append(.audioPacket(id, received)) }
+        case .video:
+            if milestones.firstVideoPacket == nil { milestones.firstVideoPacket = now }
+            // Frames may become whole by a packet that is itself dropped as a duplicate, so ask in any case.
+            defer { deliverFrames(of: stream, id: id, now: now) }
+            try stream.receiveVideo(packet, header: header, extensions: extensions, isRepair: isRepair, now: now)
+        }
+    }
+
+    private func deliverFrames(of stream: ReceiveStream, id: RemoteTrackID, now: Instant) {
+        while let frame = stream.nextFrame(now: now) {
+            if milestones.firstVideoFrame == nil { milestones.firstVideoFrame = now }
+            events.append(.videoFrame(id, frame))
+        }
+    }
+
+    /// Which stream an authentic packet belongs to: by its source where that is known, else by its MID, else by its
+    /// payload type (RFC 9143 section 9.2).
+    private func role(
+        of header: RTPHeader, payload: PayloadTable.Entry, extensions: RTPExtensions, now: Instant
+    ) throws(DropReason) -> SourceTable.Role? {
+        if let known = sources[header.ssrc] {
+            // A source that changes from media to retransmissions or back is not believed.
+            switch known {
+            case .media where payload.original == nil: return known
+            case .repair where payload.original != nil: return known
+            default: return nil
+            }
+        }
+        var section = payload.section
+        if let mid = extensions.mid {
+            guard let named = payloads.section(mid: mid) else { throw .rtpUnknownSource }
+            section = named
+        }
+        if payload.original != nil {
+            // Retransmissions bind to the newest source of their section: there is nothing else they can repair.
+            guard let index = receivers.lastIndex(where: { $0.section == section && !$0.hasEnded }) else { return nil }
+            guard sources.bind(header.ssrc, to: .repair(index)) else { throw .rtpSourceLimit }
+            return .repair(index)
+        }
+        return .media(try addReceiver(ssrc: header.ssrc, section: section, now: now))
+    }
+
+    /// Takes on a source that its section did not announce, or announced without its stream being there yet.
+    func addReceiver(ssrc: UInt32, section: Int, now: Instant) throws(DropReason) -> Int {
+        guard let description = negotiator.session?.sections.first(where: { $0.index == section }),
+            description.receives, let kind = StreamKind(rawValue: description.kind.name)
+        else { throw .rtpUnknownSource }
+        let active = receivers.indices.filter { receivers[$0].section == section && !receivers[$0].hasEnded }
+        if active.count >= Self.sourcesPerSection {
+            guard let oldest = active.min(by: { receivers[$0].lastPacket < receivers[$1].lastPacket }),
+                now - receivers[oldest].lastPacket > Self.silentSource
+            else { throw .rtpSourceLimit }
+            end(receiver: oldest)
+        }
+        let index = receivers.count
+        guard sources.bind(ssrc, to: .media(index)) else { throw .rtpSourceLimit }
+        let id = RemoteTrackID(number: index)
+        let stream = ReceiveStream(kind: kind, ssrc: ssrc)
+        receivers.append(Receiver(id: id, stream: stream, section: section, lastPacket: now))
+        configure(stream, description)
+        let name = description.remoteStreams.first?.stream
+        events.append(.trackAdded(id, kind, mid: description.mid, stream: name))
+        return index
+    }
+
+    func end(receiver index: Int) {
+        guard !receivers[index].hasEnded else { return }
+        receivers[index].hasEnded = true
+        sources.removeAll(receiver: index)
+        events.append(.trackRemoved(receivers[index].id))
+    }
+}

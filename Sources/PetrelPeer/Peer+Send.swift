@@ -1,0 +1,132 @@
+internal import PetrelCongestion
+public import PetrelCore
+internal import PetrelICE
+internal import PetrelMedia
+internal import PetrelSecurity
+public import PetrelWire
+
+extension Peer {
+    /// A video frame is not taken on while earlier ones wait this long in the pacer: it would be stale before it left.
+    static let longestPacerQueue = TimeDelta.milliseconds(300)
+
+    /// Whether media of `track` can be sent now: negotiated, secured, and with consent.
+    public func canSend(_ track: LocalTrackID) -> Bool {
+        guard srtp != nil, path != nil, senders.indices.contains(track.number) else { return false }
+        return senders[track.number].isActive
+    }
+
+    /// Sends one encoded VP8 frame.
+    /// - Parameters:
+    ///   - captured: when it was captured, on the clock of `now`.
+    /// - Returns: false where the frame was not taken (no way to send, or too much waits already). Frames lean on each
+    ///   other, so the next one must then be a key frame.
+    @discardableResult
+    public func sendVideo(
+        _ frame: UnsafeRawBufferPointer, isKeyFrame: Bool, track: LocalTrackID, captured: Instant, now: Instant,
+        into out: inout EgressBatch
+    ) -> Bool {
+        guard canSend(track) else { return false }
+        let stream = senders[track.number].stream
+        guard pacer.oldestWait(.video, now: now) < Self.longestPacerQueue,
+            let sequences = stream.packetize(
+                vp8: frame, captured: captured, captureTime: configuration.wallClock.ntp(at: captured))
+        else {
+            stream.countDroppedFrame()
+            drops.count(.sendQueueFull)
+            return false
+        }
+        if isKeyFrame { stream.countKeyFrame() }
+        for sequence in sequences {
+            guard let length = stream.length(of: sequence) else { continue }
+            enqueue(sequence, length: length, sender: track.number, as: .video, now: now)
+        }
+        if isKeyFrame, !opening.isDone {
+            opening.plan(
+                stream: Int32(truncatingIfNeeded: track.number), sequences: sequences,
+                checksSent: agent.statistics.requestsSent, checksAnswered: agent.statistics.responsesReceived, now: now)
+        }
+        pump(now: now, into: &out)
+        return true
+    }
+
+    /// Sends one encoded Opus packet.
+    /// - Parameters:
+    ///   - ticks: the media time of its first sample, in samples at 48 kHz, counted on through silence.
+    ///   - captured: when its first sample was captured, on the clock of `now`.
+    @discardableResult
+    public func sendAudio(
+        _ payload: UnsafeRawBufferPointer, ticks: Int64, isFirstAfterSilence: Bool = false, level: AudioLevel? = nil,
+        track: LocalTrackID, captured: Instant, now: Instant, into out: inout EgressBatch
+    ) -> Bool {
+        guard canSend(track) else { return false }
+        let stream = senders[track.number].stream
+        guard
+            let sequence = stream.packetize(
+                opus: payload, ticks: ticks, isFirstAfterSilence: isFirstAfterSilence, level: level,
+                captured: captured, captureTime: configuration.wallClock.ntp(at: captured)),
+            let length = stream.length(of: sequence)
+        else { return false }
+        enqueue(sequence, length: length, sender: track.number, as: .audio, now: now)
+        pump(now: now, into: &out)
+        return true
+    }
+
+    func enqueue(_ sequence: Int64, length: Int, sender: Int, as packetClass: PacketClass, now: Instant) {
+        let item = Pacer.Item(
+            stream: Int32(truncatingIfNeeded: sender), sequence: sequence, bytes: Int32(truncatingIfNeeded: length),
+            enqueued: now)
+        if !pacer.enqueue(item, as: packetClass) { drops.count(.sendQueueFull) }
+    }
+
+    /// Lets go what the pacer allows to leave at `now`.
+    func pump(now: Instant, into out: inout EgressBatch) {
+        guard let srtp, let path else { return }
+        while let due = opening.takeDue(now: now) {
+            for sequence in due.sequences {
+                guard let length = senders[Int(due.stream)].stream.length(of: sequence) else { continue }
+                enqueue(sequence, length: length, sender: Int(due.stream), as: .retransmission, now: now)
+            }
+        }
+        while !out.isFull, let (item, packetClass) = pacer.next(now: now) {
+            let index = Int(item.stream)
+            let stream = senders[index].stream
+            var released = false
+            let taken = out.append(to: path.remote, from: path.local) { slot in
+                let number = { (length: Int) in self.sentPackets.append(bytes: length, as: packetClass, now: now) }
+                let length =
+                    packetClass == .retransmission
+                    ? stream.releaseAgain(item.sequence, into: slot, now: now, number: number)
+                    : stream.release(item.sequence, into: slot, now: now, number: number)
+                guard let length else { return nil }
+                released = true
+                do throws(DropReason) { return try srtp.protectRTP(slot, length: length) } catch {
+                    drops.count(error)
+                    return nil
+                }
+            }
+            if taken {
+                let length = out.entry(out.count - 1).length
+                network.noteSent(bytes: length)
+                network.mediaPacketsSent &+= 1
+                if !senders[index].sentAny {
+                    senders[index].sentAny = true
+                    reports.start(now: now)
+                }
+            } else if released {
+                drops.count(.sendFailed)
+            }
+        }
+    }
+
+    /// Tells the encoders what they may produce when that has changed by more than a trifle.
+    func applyRate() {
+        pacer.targetRate = estimator.target
+        guard senders.contains(where: { $0.isActive && $0.stream.kind == .video }) else { return }
+        // Headers, feedback and repair take their share of the path: about six percent at full-sized packets.
+        let available = max(estimator.target * 0.94 - audioRate, configuration.bandwidth.minimum * 0.5)
+        let change = abs(available.kilobitsPerSecond - lastVideoRate.kilobitsPerSecond)
+        guard change > 0.03 * lastVideoRate.kilobitsPerSecond else { return }
+        lastVideoRate = available
+        events.append(.videoRateChanged(available))
+    }
+}

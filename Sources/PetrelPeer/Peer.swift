@@ -1,0 +1,149 @@
+internal import PetrelCongestion
+public import PetrelCore
+public import PetrelICE
+internal import PetrelMedia
+public import PetrelSDP
+internal import PetrelSecurity
+internal import PetrelWire
+
+/// One remote endpoint: it composes negotiation, ICE, DTLS-SRTP and the media streams, and decides in which order they
+/// see a datagram.
+///
+/// A peer owns no socket, clock or thread. Its methods fall in four classes:
+/// - **set-up**: ``addTrack(_:streamID:)``, ``createOffer(now:)``, ``accept(answer:now:)``, ``answer(offer:now:)``,
+///   ``addRemoteCandidate(_:now:)``;
+/// - **handle**: ``receive(_:from:to:now:into:)`` for each datagram, ``handleTimeout(now:into:)`` when
+///   ``nextDeadline`` has come;
+/// - **send**: ``sendVideo(_:isKeyFrame:track:captured:now:into:)``, ``sendAudio(_:ticks:track:captured:now:into:)``;
+/// - **poll**: ``takeEvents()``, ``nextDeadline``, ``statistics(now:)``.
+///
+/// After each call of the handle and send classes the owner sends what is in the batch, takes the events, and sets its
+/// one timer to ``nextDeadline``. The same calls at the same instants with the same seeds give the same bytes.
+public final class Peer {
+    public let configuration: PeerConfiguration
+    public internal(set) var state = PeerState.new
+    public internal(set) var failure: PeerFailure?
+    public internal(set) var milestones: PeerMilestones
+    /// Everything that was not used, by reason.
+    public internal(set) var drops = DropCounters()
+
+    var random: RandomSource
+    var agent: ICEAgent
+    var negotiator: Negotiator
+    var dtls: DTLSEngine?
+    var srtp: SRTPSession?
+    var dtlsRole = PetrelSecurity.DTLSRole.client
+    var dtlsFingerprints: [PetrelSecurity.Fingerprint] = []
+    var dtlsIsStarted = false
+    var remoteUfrag: String?
+    var gatheringIsComplete = false
+    let cname: String
+    let receiverSSRC: UInt32
+    let tlsID: String
+    var events: [PeerEvent] = []
+
+    var senders: [Sender] = []
+    var receivers: [Receiver] = []
+    var sources = SourceTable()
+    var remoteExtensions = RTPExtensionMap.none
+    var payloads = PayloadTable()
+    var usesReducedSizeRTCP = false
+
+    var pacer: Pacer
+    var estimator: BandwidthEstimator
+    var sentPackets: SentPacketLog
+    var arrivals = ArrivalRecorder()
+    var feedbackClock = FeedbackClock()
+    var usesTransportFeedback = false
+    var roundTrip: TimeDelta?
+    var reports = ReportSchedule()
+    var lastVideoRate = DataRate.zero
+    var audioRate = DataRate.kilobitsPerSecond(48)
+    var opening = OpeningRepair()
+    var earlyHandshake = EarlyDatagrams()
+    let scratch = SlotMemory(count: 1, slotSize: EgressBatch.maximumDatagram)
+    var missing: [UInt16] = []
+    var results: [PacketResult] = []
+    var network = PeerNetworkStatistics()
+
+    /// - Parameters:
+    ///   - role: which side of ICE this is: the offerer controls (RFC 8445 section 6.1.1).
+    ///   - random: where every random number of this peer comes from (OpenSSL's: see
+    ///     ``PeerConfiguration/labSeed``).
+    /// - Throws: ``SDPError`` where the certificate has no usable fingerprint.
+    public init(configuration: PeerConfiguration, role: ICERole, random: RandomSource, now: Instant) throws(SDPError) {
+        self.configuration = configuration
+        var random = random
+        agent = ICEAgent(configuration: configuration.ice, role: role, random: &random, now: now)
+        cname = LocalTransport.randomName(16, using: &random)
+        tlsID = LocalTransport.randomName(40, using: &random)
+        receiverSSRC = UInt32(truncatingIfNeeded: random.next()) | 1
+        let sessionID = Negotiator.randomSessionID(using: &random)
+        let fingerprint = PetrelSDP.Fingerprint(.sha256, configuration.certificate.fingerprint(.sha256).bytes)
+        let transport = try LocalTransport(
+            iceUfrag: agent.localUfrag, icePassword: agent.localPassword, fingerprints: fingerprint.map { [$0] } ?? [],
+            isICELite: configuration.ice.isLite, tlsID: tlsID)
+        negotiator = Negotiator(configuration: configuration.description, transport: transport, sessionID: sessionID)
+        estimator = BandwidthEstimator(configuration: configuration.bandwidth)
+        pacer = Pacer(targetRate: estimator.target, now: now)
+        sentPackets = SentPacketLog(firstSequence: UInt16(truncatingIfNeeded: random.next() & 0x7FFF))
+        milestones = PeerMilestones(created: now)
+        missing.reserveCapacity(NackTracker.limit)
+        results.reserveCapacity(256)
+        self.random = random
+    }
+
+    /// The events since the last call, in order.
+    public func takeEvents() -> [PeerEvent] {
+        guard !events.isEmpty else { return [] }
+        defer { events.removeAll(keepingCapacity: true) }
+        return events
+    }
+
+    /// Calls `body` for each event since the last call, in order, without giving up the memory.
+    public func drainEvents(_ body: (PeerEvent) -> Void) {
+        var index = 0
+        while index < events.count {
+            body(events[index])
+            index += 1
+        }
+        events.removeAll(keepingCapacity: true)
+    }
+
+    /// The time to the other side and back, measured by RTCP and ICE; 100 ms while nothing is known.
+    var roundTripTime: TimeDelta { roundTrip ?? agent.statistics.currentRoundTripTime ?? .milliseconds(100) }
+
+    func change(to new: PeerState, _ reason: PeerFailure? = nil) {
+        guard state != new, state != .closed else { return }
+        state = new
+        if new == .failed { failure = reason }
+        events.append(.stateChanged(new, reason))
+    }
+
+    /// Where media goes now; nil while there is no way or consent to send.
+    var path: ICEPath? { state == .closed || state == .failed ? nil : agent.sendPath }
+}
+
+/// A track of ours and its stream.
+struct Sender {
+    let id: LocalTrackID
+    let stream: SendStream
+    let transceiver: Int
+    /// Negotiated to be sent, and not removed.
+    var isActive = false
+    var isRemoved = false
+    /// Feedback the other side may send for it.
+    var acceptsNack = false
+    var lastFIR: UInt8?
+    var lastKeyFrameRequest: Instant?
+    var sentAny = false
+}
+
+/// A track of the other side and its stream.
+struct Receiver {
+    let id: RemoteTrackID
+    let stream: ReceiveStream
+    let section: Int
+    var lastPacket: Instant
+    var hasEnded = false
+}

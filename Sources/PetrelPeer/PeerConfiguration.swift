@@ -1,0 +1,93 @@
+public import PetrelCongestion
+public import PetrelCore
+public import PetrelICE
+public import PetrelMedia
+public import PetrelSDP
+public import PetrelSecurity
+
+/// How a ``Peer`` is set up.
+public struct PeerConfiguration: Sendable {
+    public var ice = ICEConfiguration()
+    public var description = LocalConfiguration()
+    public var bandwidth = BandwidthEstimator.Configuration()
+    /// Where the caller's monotonic clock lies in wall-clock time; taken once, so that a wall clock that is set
+    /// in the middle of a call moves nothing.
+    public var wallClock: WallClock
+    /// The certificate of this endpoint; one may serve many peers.
+    public var certificate: Certificate
+    /// Seed of everything random in OpenSSL, for replayable calls in the lab only.
+    public var labSeed: UInt64?
+    /// First sequence numbers and timestamps by hand, so that a test can begin just before a wrap.
+    public var streamStart: SendStream.Start?
+
+    public init(wallClock: WallClock, certificate: Certificate) {
+        self.wallClock = wallClock
+        self.certificate = certificate
+    }
+}
+
+/// Where a peer stands: RTCPeerConnectionState of W3C WebRTC.
+public enum PeerState: String, Hashable, Sendable {
+    case new, connecting, connected, disconnected, failed, closed
+}
+
+/// Why a peer failed.
+public enum PeerFailure: Error, Hashable, Sendable, CustomStringConvertible {
+    /// No path was found, or the path was lost for longer than consent lasts (RFC 7675).
+    case noPath
+    /// The handshake failed: the reason in words.
+    case security(DTLSFailure)
+    /// The handshake gave no keys that SRTP can use.
+    case noKeys
+    /// The other side ended the association.
+    case closedByRemote
+
+    public var description: String {
+        switch self {
+        case .noPath:
+            "no path to the other side (check that UDP is not blocked and that candidates were exchanged)"
+        case .security(let failure): "the secure connection failed: \(failure)"
+        case .noKeys: "the secure connection gave no usable keys"
+        case .closedByRemote: "the other side has ended the call"
+        }
+    }
+}
+
+/// A stream of ours.
+public struct LocalTrackID: Hashable, Sendable {
+    public let number: Int
+}
+
+/// A stream of the other side.
+public struct RemoteTrackID: Hashable, Sendable {
+    public let number: Int
+}
+
+/// What a peer tells its owner.
+public enum PeerEvent: Sendable {
+    /// A candidate of ours for the other side, as the value of an `a=candidate` line; nil after the last one.
+    case localCandidate(String?, mid: String?)
+    case stateChanged(PeerState, PeerFailure?)
+    case iceStateChanged(ICEState)
+    case pathChanged(ICEPath)
+    case trackAdded(RemoteTrackID, StreamKind, mid: String?, stream: String?)
+    case trackRemoved(RemoteTrackID)
+    case videoFrame(RemoteTrackID, EncodedVideoFrame)
+    case audioPacket(RemoteTrackID, EncodedAudioPacket)
+    /// The other side cannot go on without a key frame of this track.
+    case keyFrameRequested(LocalTrackID)
+    /// What the video encoders may produce together.
+    case videoRateChanged(DataRate)
+}
+
+/// When things happened on the way to a call, for its report. Nil: not yet.
+public struct PeerMilestones: Hashable, Sendable {
+    public var created: Instant
+    /// The first pair on which media may be sent.
+    public var pathFound: Instant?
+    /// The handshake is done and keys are there.
+    public var secured: Instant?
+    public var firstAudioPacket: Instant?
+    public var firstVideoPacket: Instant?
+    public var firstVideoFrame: Instant?
+}

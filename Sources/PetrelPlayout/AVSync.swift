@@ -1,0 +1,109 @@
+public import PetrelCore
+
+/// Keeps picture and sound of one source together: from what each stream's delay is, the least delays that both
+/// receivers shall keep.
+///
+/// Skew is the render time of the picture less that of the sound captured with it: positive where the sound is
+/// early. The stream that would be early waits for the other, up to a tolerance below what anybody notices
+/// (ITU-R BT.1359-1: 45 ms early, 125 ms late); the later one is never delayed. So the call is never slower than
+/// its slower stream.
+public struct AVSync: Sendable {
+    public struct Configuration: Sendable, Hashable {
+        /// Skew that is left alone. Correcting less would delay a stream for what nobody perceives.
+        public var tolerance: TimeDelta
+        /// The most that sound is delayed for the picture.
+        public var maximumAudioDelay: TimeDelta
+        /// The most that the picture is delayed for the sound.
+        public var maximumVideoDelay: TimeDelta
+        /// How fast the wanted delay of the sound moves, as a share of time. Stretching follows at its own speed.
+        public var audioRate: Double
+        /// How fast the wanted delay of the picture moves, as a share of time.
+        public var videoRate: Double
+
+        public init(
+            tolerance: TimeDelta = .milliseconds(12), maximumAudioDelay: TimeDelta = .milliseconds(200),
+            maximumVideoDelay: TimeDelta = .milliseconds(400), audioRate: Double = 0.1, videoRate: Double = 0.2
+        ) {
+            self.tolerance = tolerance
+            self.maximumAudioDelay = maximumAudioDelay
+            self.maximumVideoDelay = maximumVideoDelay
+            self.audioRate = audioRate
+            self.videoRate = videoRate
+        }
+    }
+
+    /// The delay of one stream now.
+    public struct StreamDelay: Sendable, Hashable {
+        /// From capture to render, output device included, of what is rendered now.
+        public var captureToRender: TimeDelta
+        /// The part of it that the receiver's buffer makes up (``AudioPull/bufferDelay``,
+        /// ``VideoTimeline/currentDelay``).
+        public var buffer: TimeDelta
+        /// What the buffer would be without a minimum (``AudioReceiver/jitterDelay``, ``VideoTimeline/ownDelay``).
+        public var own: TimeDelta
+
+        public init(captureToRender: TimeDelta, buffer: TimeDelta, own: TimeDelta) {
+            self.captureToRender = captureToRender
+            self.buffer = buffer
+            self.own = own
+        }
+
+        /// From capture to render if the receiver followed its own wish.
+        var natural: TimeDelta { captureToRender - buffer + own }
+    }
+
+    public let configuration: Configuration
+    /// The least buffer delay for the sound: for ``AudioReceiver/setMinimumDelay(_:)``.
+    public private(set) var audioMinimum: TimeDelta = .zero
+    /// The least buffer delay for the picture: for ``VideoReceiver/setMinimumDelay(_:)``.
+    public private(set) var videoMinimum: TimeDelta = .zero
+    /// The skew at the last update, as measured.
+    public private(set) var skew: TimeDelta?
+    /// By how much the sound is held back for the picture.
+    public private(set) var audioExtra: TimeDelta = .zero
+    /// By how much the picture is held back for the sound.
+    public private(set) var videoExtra: TimeDelta = .zero
+
+    private var smoothed: Double?
+    private var last: Instant?
+
+    public init(configuration: Configuration = Configuration()) { self.configuration = configuration }
+
+    /// Takes both delays and moves the minima. Call it some ten times per second, and once as soon as both streams
+    /// have something to render: the first call sets the delays without moving there slowly.
+    public mutating func update(audio: StreamDelay, video: StreamDelay, at now: Instant) {
+        skew = video.captureToRender - audio.captureToRender
+        // What the skew would be if nobody waited for anybody.
+        let natural = (video.natural - audio.natural).seconds
+        let passed = last.map { max(0, min(1, (now - $0).seconds)) } ?? 0
+        let isFirst = last == nil
+        last = now
+        // Half a second of smoothing: single blocks and frames move by their grid.
+        let value = smoothed.map { $0 + (natural - $0) * min(1, passed / 0.5) } ?? natural
+        smoothed = value.isFinite ? value : 0
+
+        let beyond = max(0, abs(value) - configuration.tolerance.seconds)
+        let wantedAudio = value > 0 ? min(TimeDelta.seconds(beyond), configuration.maximumAudioDelay) : .zero
+        let wantedVideo = value < 0 ? min(TimeDelta.seconds(beyond), configuration.maximumVideoDelay) : .zero
+        audioExtra = isFirst ? wantedAudio : move(audioExtra, to: wantedAudio, by: configuration.audioRate * passed)
+        videoExtra = isFirst ? wantedVideo : move(videoExtra, to: wantedVideo, by: configuration.videoRate * passed)
+        audioMinimum = audioExtra > .zero ? audio.own + audioExtra : .zero
+        videoMinimum = videoExtra > .zero ? video.own + videoExtra : .zero
+    }
+
+    /// One stream ended or was muted: nobody waits for it.
+    public mutating func release() {
+        audioExtra = .zero
+        videoExtra = .zero
+        audioMinimum = .zero
+        videoMinimum = .zero
+        smoothed = nil
+        skew = nil
+        last = nil
+    }
+
+    private func move(_ value: TimeDelta, to wanted: TimeDelta, by seconds: Double) -> TimeDelta {
+        let step = TimeDelta.seconds(seconds)
+        return wanted > value ? min(wanted, value + step) : max(wanted, value - step)
+    }
+}

@@ -1,0 +1,143 @@
+public import PetrelCore
+
+/// When to render which frame: the media clock of one video stream mapped to the local clock, plus the delay that
+/// measured lateness, decoding and sync ask for.
+///
+/// Lateness is the arrival of a complete frame against the fastest frame of the last seconds. The delay follows its
+/// 95 % quantile, taken from a histogram with forgetting: unlike a Gaussian model with a Kalman filter it needs no
+/// assumption about the tail, is not moved by single outliers, and where more than one frame in twenty waits for a
+/// repair, it covers the repair by itself. Frames much larger than usual (key frames) come later because they are
+/// longer on the wire; they do not count, and are rendered when they are ready.
+public struct VideoTimeline: Sendable {
+    public struct Configuration: Sendable, Hashable {
+        /// The delay for lateness before any was measured.
+        public var startDelay: TimeDelta
+        /// The most delay ever applied. If it grows, more decoded pictures wait.
+        public var maximumDelay: TimeDelta
+        /// How fast the delay rises, as a share of time: 0.2 is 200 ms per second.
+        public var rise: Double
+        /// How fast the delay falls, as a share of time.
+        public var fall: Double
+
+        public init(
+            startDelay: TimeDelta = .milliseconds(5), maximumDelay: TimeDelta = .milliseconds(1000), rise: Double = 0.2,
+            fall: Double = 0.05
+        ) {
+            self.startDelay = startDelay
+            self.maximumDelay = maximumDelay
+            self.rise = rise
+            self.fall = fall
+        }
+    }
+
+    /// The share of frames that shall be ready in time.
+    public static let quantile = 0.95
+    /// The window of the fastest arrival: 4 s. If it grows, a longer path counts as lateness for longer.
+    public static let baselineWindow: TimeDelta = .seconds(4)
+    /// Lateness beyond it is an outage or a jump of the timestamps, not jitter: 1 s.
+    public static let longestLateness: TimeDelta = .seconds(1)
+
+    public let configuration: Configuration
+    /// The least delay, set from outside.
+    public private(set) var minimumDelay: TimeDelta = .zero
+    /// The delay applied to the frame inserted last, after the fastest arrival.
+    public private(set) var currentDelay: TimeDelta
+
+    private var baseline = ArrivalBaseline(window: VideoTimeline.baselineWindow.nanoseconds)
+    private var lateness = DelayHistogram(bucketCount: 1001, forgetFactor: 0.995)
+    private var decoding = DelayHistogram(bucketCount: 129, forgetFactor: 0.99)
+    private var meanSize = 0.0
+    private var lastArrival: Instant?
+    private var lastRender: Instant?
+
+    public init(configuration: Configuration = Configuration()) {
+        var configuration = configuration
+        configuration.maximumDelay = max(.milliseconds(20), min(.seconds(10), configuration.maximumDelay))
+        configuration.startDelay = max(.zero, min(configuration.maximumDelay, configuration.startDelay))
+        self.configuration = configuration
+        currentDelay = configuration.startDelay
+    }
+
+    /// What decoding is allowed to take: the 95 % quantile of what it took, 3 ms before anything was decoded.
+    public var decodeAllowance: TimeDelta {
+        decoding.isEmpty ? .milliseconds(3) : .milliseconds(decoding.quantile(Self.quantile) + 1)
+    }
+
+    /// What lateness alone asks for.
+    public var jitterDelay: TimeDelta {
+        lateness.isEmpty
+            ? configuration.startDelay : .milliseconds(lateness.quantile(Self.quantile) + 1)
+    }
+
+    /// The delay the stream needs for itself: lateness and decoding.
+    public var ownDelay: TimeDelta { min(configuration.maximumDelay, jitterDelay + decodeAllowance) }
+
+    /// The delay aimed for: ``ownDelay``, or ``minimumDelay`` where that is longer.
+    public var targetDelay: TimeDelta { max(ownDelay, minimumDelay) }
+
+    /// Sets the least delay, for sync with audio or for a repair scheme; clamped to 0 and the maximum. Before the
+    /// first frame it applies at once, afterwards the delay moves there at the configured speed.
+    public mutating func setMinimumDelay(_ delay: TimeDelta) {
+        minimumDelay = max(.zero, min(configuration.maximumDelay, delay))
+    }
+
+    /// Notes how long a frame took to decode.
+    public mutating func decoded(took: TimeDelta) {
+        decoding.add(Int(max(0, min(128, took.nanoseconds / 1_000_000))))
+    }
+
+    /// Takes in a complete frame and answers when to render it: never before a frame inserted earlier, never more
+    /// than the maximum delay after its arrival.
+    ///
+    /// - Parameters:
+    ///   - timestamp: its RTP timestamp, extended; 90 kHz.
+    ///   - size: its length in bytes.
+    ///   - arrival: when its last packet came.
+    public mutating func insert(timestamp: Int64, size: Int, arrival: Instant) -> Instant {
+        let media = Self.nanoseconds(timestamp)
+        let offset = arrival.nanoseconds.subtractingReportingOverflow(media).partialValue
+        if let base = baseline.value, offset < base - Self.longestLateness.nanoseconds {
+            // Earlier than any path allows: the timestamps have jumped.
+            baseline.reset()
+            lastRender = nil
+        }
+        baseline.update(offset: offset, at: arrival.nanoseconds)
+        let base = baseline.value ?? offset
+        let late = TimeDelta(nanoseconds: max(0, offset - base))
+        let isOutsized = meanSize > 0 && Double(size) > 2.5 * meanSize
+        let bounded = Double(max(0, min(size, 1 << 24)))
+        meanSize = meanSize == 0 ? bounded : meanSize + (bounded - meanSize) / 32
+        if !isOutsized, late < Self.longestLateness {
+            lateness.add(Int(late.nanoseconds / 1_000_000))
+        }
+        move(at: arrival)
+        var render = Instant(nanoseconds: base) + TimeDelta(nanoseconds: media) + currentDelay
+        render = max(render, arrival)
+        render = min(render, arrival + configuration.maximumDelay)
+        if let lastRender { render = max(render, min(lastRender, arrival + configuration.maximumDelay)) }
+        lastRender = max(lastRender ?? render, render)
+        return render
+    }
+
+    private mutating func move(at arrival: Instant) {
+        let target = targetDelay
+        guard let last = lastArrival else {
+            currentDelay = max(configuration.startDelay + decodeAllowance, minimumDelay)
+            lastArrival = arrival
+            return
+        }
+        let passed = max(.zero, min(.seconds(1), arrival - last))
+        lastArrival = max(last, arrival)
+        if target > currentDelay {
+            currentDelay = min(target, currentDelay + passed * configuration.rise)
+        } else {
+            currentDelay = max(target, currentDelay - passed * configuration.fall)
+        }
+    }
+
+    private static func nanoseconds(_ timestamp: Int64) -> Int64 {
+        // 2^46 ticks are 24,000 years; beyond, the value came from no clock and must only not overflow.
+        let ticks = max(-(1 << 46), min(1 << 46, timestamp))
+        return ticks * 100_000 / 9
+    }
+}

@@ -1,0 +1,174 @@
+internal import PetrelCodecs
+public import PetrelCore
+internal import PetrelICE
+public import PetrelLab
+public import PetrelPeer
+
+/// A whole call between two peers on an emulated network, as fast as the codecs allow: same configuration, same bytes.
+public final class VirtualCall {
+    public let network: VirtualNetwork
+    public let configuration: VirtualCallConfiguration
+    let caller: VirtualEndpoint
+    let callee: VirtualEndpoint
+    /// True time since the offer was created.
+    public private(set) var now = Instant.zero
+    private var signals: [(at: Instant, deliver: (VirtualCall) throws -> Void)] = []
+    private var actions: [(at: Instant, action: (VirtualCall) -> Void)] = []
+    /// The first thing that went wrong in signalling.
+    public private(set) var signallingError: (any Error)?
+
+    /// The addresses of the two sides.
+    public static let callerAddress = TransportAddress(ipv4: 0x0A00_0001, port: 5001)
+    public static let calleeAddress = TransportAddress(ipv4: 0x0A00_0002, port: 5002)
+
+    public init(_ configuration: VirtualCallConfiguration) throws {
+        self.configuration = configuration
+        network = VirtualNetwork(seed: configuration.seed)
+        network.connect(
+            Self.callerAddress, Self.calleeAddress, forward: configuration.callerToCallee,
+            backward: configuration.calleeToCaller)
+        var random = RandomSource(seed: configuration.seed)
+        caller = try VirtualEndpoint(
+            name: "caller", address: Self.callerAddress, side: configuration.caller, role: .controlling,
+            seed: random.next(), configuration: configuration)
+        callee = try VirtualEndpoint(
+            name: "callee", address: Self.calleeAddress, side: configuration.callee, role: .controlled,
+            seed: random.next(), configuration: configuration)
+        caller.other = callee
+        callee.other = caller
+        try signal()
+    }
+
+    /// The peers, for tests that look inside or act.
+    public var callerPeer: Peer { caller.peer }
+    public var calleePeer: Peer { callee.peer }
+
+    /// Does something at a time of the call: close a peer, detach an endpoint, send a forged datagram.
+    public func at(_ time: TimeDelta, _ action: @escaping (VirtualCall) -> Void) {
+        actions.append((.zero + time, action))
+        actions.sort { $0.at < $1.at }
+    }
+
+    /// Calls `body` with one side's peer, its time and its batch, and sends what it put there.
+    public func withPeer(caller isCaller: Bool, _ body: (Peer, Instant, inout EgressBatch) throws -> Void) rethrows {
+        let endpoint = isCaller ? caller : callee
+        try body(endpoint.peer, endpoint.clock.local(now), &endpoint.batch)
+        flush(endpoint)
+    }
+
+    /// Runs a new offer and answer between the two (a track was added, ICE restarts).
+    public func negotiate(offerer isCaller: Bool) throws {
+        let (from, to) = isCaller ? (caller, callee) : (callee, caller)
+        let offer = try from.peer.createOffer(now: from.clock.local(now))
+        let answer = try to.peer.answer(offer: offer, now: to.clock.local(now), into: &to.batch)
+        try from.peer.accept(answer: answer, now: from.clock.local(now), into: &from.batch)
+        flush(from)
+        flush(to)
+    }
+
+    private func signal() throws {
+        for endpoint in [caller, callee] {
+            let now = endpoint.clock.local(.zero)
+            endpoint.peer.addLocalAddress(endpoint.address, now: now)
+            endpoint.peer.endOfLocalAddresses(now: now)
+        }
+        let offer = try caller.peer.createOffer(now: caller.clock.local(.zero))
+        signals.append(
+            (
+                .zero + configuration.signallingDelay,
+                { call in
+                    let callee = call.callee
+                    let answer = try callee.peer.answer(
+                        offer: offer, now: callee.clock.local(call.now), into: &callee.batch)
+                    call.flush(callee)
+                    call.signals.append(
+                        (
+                            call.now + call.configuration.signallingDelay,
+                            { call in
+                                let caller = call.caller
+                                try caller.peer.accept(
+                                    answer: answer, now: caller.clock.local(call.now), into: &caller.batch)
+                                call.flush(caller)
+                            }
+                        ))
+                }
+            ))
+    }
+
+    /// Runs the call to its end and answers what happened.
+    public func run() -> VirtualCallResult {
+        run(until: .zero + configuration.duration)
+        return result()
+    }
+
+    /// Runs the call until the true time `end`.
+    public func run(until end: Instant) {
+        while true {
+            let next = min(
+                network.nextArrival, caller.clock.global(caller.nextDeadline), callee.clock.global(callee.nextDeadline),
+                signals.first?.at ?? .distantFuture, actions.first?.at ?? .distantFuture)
+            guard next <= end else { break }
+            now = max(now, next)
+            while let signal = signals.first, signal.at <= now {
+                signals.removeFirst()
+                do { try signal.deliver(self) } catch { signallingError = signallingError ?? error }
+            }
+            while let action = actions.first, action.at <= now {
+                actions.removeFirst()
+                action.action(self)
+            }
+            while let datagram = network.popArrival(notAfter: now) { deliver(datagram) }
+            for endpoint in [caller, callee] {
+                let local = endpoint.clock.local(now)
+                if endpoint.nextDeadline <= local { endpoint.run(now: local) }
+                flush(endpoint)
+            }
+        }
+        now = max(now, end)
+    }
+
+    private let scratch = SlotMemory(count: 1, slotSize: VirtualNetwork.maximumDatagram)
+
+    private func deliver(_ datagram: VirtualDatagram) {
+        guard let endpoint = [caller, callee].first(where: { $0.address == datagram.destination }) else { return }
+        let slot = scratch.slot(0)
+        guard datagram.bytes.count <= slot.count else { return }
+        slot.copyMemory(from: datagram.bytes)
+        let local = endpoint.clock.local(now)
+        endpoint.peer.receive(
+            UnsafeMutableRawBufferPointer(rebasing: slot[..<datagram.bytes.count]), from: datagram.source,
+            to: datagram.destination, now: local, into: &endpoint.batch)
+        endpoint.takeEvents(now: local)
+        endpoint.watch(now: local)
+    }
+
+    private func flush(_ endpoint: VirtualEndpoint) {
+        network.send(endpoint.batch, now: now)
+        endpoint.batch.removeAll()
+    }
+
+    /// What has happened so far.
+    public func result() -> VirtualCallResult {
+        var result = VirtualCallResult()
+        result.callerToCallee = Self.join(sent: caller.sent, seen: callee.seen)
+        result.calleeToCaller = Self.join(sent: callee.sent, seen: caller.seen)
+        result.callerConnected = caller.connected
+        result.calleeConnected = callee.connected
+        result.callerStates = caller.states
+        result.calleeStates = callee.states
+        result.traceHash = network.traceHash
+        result.datagrams = network.sent
+        return result
+    }
+
+    private static func join(
+        sent: VirtualCallResult.Direction, seen: VirtualCallResult.Direction
+    ) -> VirtualCallResult.Direction {
+        var joined = seen
+        joined.picturesCaptured = sent.picturesCaptured
+        joined.picturesSent = sent.picturesSent
+        joined.videoBytesSent = sent.videoBytesSent
+        joined.keyFramesSent = sent.keyFramesSent
+        return joined
+    }
+}

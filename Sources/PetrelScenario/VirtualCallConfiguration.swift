@@ -1,0 +1,136 @@
+public import PetrelCongestion
+public import PetrelCore
+public import PetrelLab
+public import PetrelMedia
+
+/// A call to be rehearsed in virtual time.
+public struct VirtualCallConfiguration: Sendable {
+    /// What is sent as a picture.
+    public enum Video: Sendable {
+        case none
+        /// A moving test card with a stamped counter, through the real encoder and decoder.
+        case testCard(width: Int, height: Int, framesPerSecond: Double)
+        /// Frames of made-up bytes, for thousands of runs that ask about the transport only. They are shown as they
+        /// come whole: nothing is decoded.
+        case synthetic(framesPerSecond: Double, bytesPerFrame: Int, bytesPerKeyFrame: Int)
+
+        var framesPerSecond: Double {
+            switch self {
+            case .none: 1
+            case .testCard(_, _, let rate), .synthetic(let rate, _, _): rate
+            }
+        }
+    }
+
+    /// What one side of the call does differently.
+    public struct Side: Sendable {
+        /// How much faster than true time its clock runs, in parts per million.
+        public var clockDriftPPM = 0.0
+        /// Where its monotonic clock stands when the call begins.
+        public var clockStart = TimeDelta.seconds(1000)
+        /// First sequence numbers and timestamps, to begin just before a wrap.
+        public var streamStart: SendStream.Start?
+        /// Its certificate is another one than it announces: it must never be talked to.
+        public var announcesWrongFingerprint = false
+        public init() {}
+    }
+
+    /// Everything random comes from it.
+    public var seed: UInt64 = 1
+    /// How long the call lasts, from the creation of the offer on.
+    public var duration = TimeDelta.seconds(10)
+    /// The link from the caller to the callee, and back.
+    public var callerToCallee: LinkDescription
+    public var calleeToCaller: LinkDescription
+    public var video = Video.testCard(width: 1280, height: 720, framesPerSecond: 30)
+    public var hasAudio = true
+    public var caller = Side()
+    public var callee = Side()
+    /// The time an offer or answer takes to reach the other side.
+    public var signallingDelay = TimeDelta.zero
+    public var bandwidth = BandwidthEstimator.Configuration()
+    /// The rate the video encoder is set to at the most.
+    public var maximumVideoRate = DataRate.kilobitsPerSecond(1800)
+    /// What codecs take, as constants: a call must not depend on how busy the machine is.
+    public var encodeTime = TimeDelta.milliseconds(8)
+    public var decodeTime = TimeDelta.milliseconds(3)
+    public var audioEncodeTime = TimeDelta.microseconds(300)
+
+    public init(callerToCallee: LinkDescription, calleeToCaller: LinkDescription) {
+        self.callerToCallee = callerToCallee
+        self.calleeToCaller = calleeToCaller
+    }
+
+    /// The same link both ways, by its description (`delay=20,loss=5`).
+    public init(link: String) throws {
+        let description = try LinkDescription(parsing: link)
+        self.init(callerToCallee: description, calleeToCaller: description)
+    }
+}
+
+/// What happened in a rehearsed call. All times are true time since the offer was created.
+public struct VirtualCallResult: Sendable {
+    /// A picture that was shown.
+    public struct Picture: Sendable {
+        public var captured: Instant
+        public var rendered: Instant
+        /// The counter read from the picture; nil for synthetic frames, or where it could not be read.
+        public var stamp: Int?
+    }
+    /// 10 ms of sound that were played.
+    public struct Sound: Sendable {
+        public enum Kind: Sendable, Hashable { case normal, silence, recovered, concealed }
+        public var captured: Instant?
+        public var played: Instant
+        public var kind: Kind
+        /// The loudness of the block: root of the mean square, 0...32768.
+        public var level: Double
+    }
+    /// One direction, as its receiver saw it.
+    public struct Direction: Sendable {
+        public var picturesCaptured = 0
+        public var picturesSent = 0
+        public var videoBytesSent = 0
+        public var pictures: [Picture] = []
+        public var sounds: [Sound] = []
+        public var freezes = 0
+        public var decoderErrors = 0
+        public var keyFramesSent = 0
+        /// From the creation of the offer to the first picture.
+        public var firstPicture: Instant? { pictures.first?.rendered }
+
+        public var videoLatencies: [TimeDelta] { pictures.map { $0.rendered - $0.captured } }
+        public var audioLatencies: [TimeDelta] {
+            sounds.compactMap { sound in sound.captured.map { sound.played - $0 } }
+        }
+        public var concealedShare: Double {
+            let heard = sounds.filter { $0.kind != .silence }
+            return heard.isEmpty ? 0 : Double(heard.count { $0.kind == .concealed }) / Double(heard.count)
+        }
+        /// Picture delay less sound delay at each picture, in milliseconds.
+        public var skews: [Double] = []
+    }
+
+    public var callerToCallee = Direction()
+    public var calleeToCaller = Direction()
+    public var callerConnected: Instant?
+    public var calleeConnected: Instant?
+    /// State changes of each side, in words.
+    public var callerStates: [(at: Instant, state: String)] = []
+    public var calleeStates: [(at: Instant, state: String)] = []
+    /// A hash over every datagram: time, addresses, bytes, fate.
+    public var traceHash: UInt64 = 0
+    public var datagrams: UInt64 = 0
+    public init() {}
+}
+
+/// Order statistics of a list.
+public enum Quantile {
+    /// The value below which the share `quantile` of all lies (nearest rank); nil for none.
+    public static func of<Value: Comparable>(_ values: [Value], _ quantile: Double) -> Value? {
+        guard !values.isEmpty else { return nil }
+        let sorted = values.sorted()
+        let rank = Int((quantile * Double(sorted.count)).rounded(.up)) - 1
+        return sorted[min(max(rank, 0), sorted.count - 1)]
+    }
+}

@@ -1,0 +1,87 @@
+internal import PetrelCodecs
+internal import PetrelCore
+internal import PetrelPeer
+
+extension VirtualEndpoint {
+    func capture(now: Instant) {
+        latest = (pictureIndex, now)
+        pictureIndex += 1
+        sent.picturesCaptured += 1
+        nextCapture += .seconds(1 / configuration.video.framesPerSecond)
+        encodeLatest(now: now)
+    }
+
+    /// The picture that waited for the connection is sent at once, instead of waiting for the next one.
+    func startAfterConnecting(now: Instant) { encodeLatest(now: now) }
+
+    private func encodeLatest(now: Instant) {
+        guard let videoTrack, let picture = latest, peer.canSend(videoTrack), encoderFreeAt <= now else { return }
+        latest = nil
+        let payload = frames.take(capacity: 64 * 1024)
+        let isKeyFrame: Bool
+        switch configuration.video {
+        case .none:
+            return
+        case .synthetic(_, let bytes, let keyBytes):
+            isKeyFrame = wantsKeyFrame
+            let length = max(10, isKeyFrame ? keyBytes : bytes)
+            payload.removeAll()
+            payload.append(room: length) { room in
+                // The head of a VP8 frame (RFC 6386 section 9.1): its lowest bit says "not a key frame".
+                for index in room.indices { room[index] = UInt8(truncatingIfNeeded: index &* 31 &+ picture.index) }
+                room[0] = isKeyFrame ? 0x10 : 0x11
+                return length
+            }
+        case .testCard(_, _, let rate):
+            guard let encoder, var card else { return }
+            let buffer = card.frame(picture.index)
+            self.card = card
+            PictureStamp.write(counter: picture.index % PictureStamp.modulus, into: buffer)
+            let ticks = MediaTime(delta: picture.captured - .zero, clockRate: 90_000).ticks
+            do {
+                try encoder.setRate(videoRate, framesPerSecond: rate)
+                guard
+                    let result = try encoder.encode(
+                        buffer, timestamp90k: ticks, forceKeyFrame: wantsKeyFrame, into: payload)
+                else { return }
+                isKeyFrame = result.isKeyFrame
+            } catch { return }
+        }
+        wantsKeyFrame = false
+        encoderFreeAt = now + configuration.encodeTime
+        encoded.append((encoderFreeAt, payload, isKeyFrame, picture.captured))
+    }
+
+    func sendEncoded(now: Instant) {
+        while let frame = encoded.first, frame.due <= now {
+            encoded.removeFirst()
+            guard let videoTrack else { continue }
+            let taken = peer.sendVideo(
+                frame.payload.bytes, isKeyFrame: frame.isKeyFrame, track: videoTrack, captured: frame.captured,
+                now: now, into: &batch)
+            if taken {
+                sent.picturesSent += 1
+                sent.videoBytesSent += frame.payload.count
+                if frame.isKeyFrame { sent.keyFramesSent += 1 }
+            } else {
+                wantsKeyFrame = true
+            }
+        }
+    }
+
+    /// 20 ms of sound, whose first sample was captured 20 ms ago.
+    func captureSound(now: Instant) {
+        guard let audioTrack, let microphone else { return }
+        let start = ticks
+        ticks += 960
+        nextBlock += .milliseconds(20)
+        guard peer.canSend(audioTrack) else { return }
+        voice.fill(block, channels: 1, from: start)
+        let payload = packets.take()
+        guard let result = try? microphone.encode(UnsafeBufferPointer(block), into: payload), !result.isDTX else {
+            return
+        }
+        peer.sendAudio(
+            payload.bytes, ticks: start, track: audioTrack, captured: now - .milliseconds(20), now: now, into: &batch)
+    }
+}

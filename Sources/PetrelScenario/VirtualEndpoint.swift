@@ -1,0 +1,181 @@
+internal import PetrelCodecs
+internal import PetrelCongestion
+internal import PetrelCore
+internal import PetrelICE
+internal import PetrelLab
+internal import PetrelMedia
+internal import PetrelPeer
+internal import PetrelPlayout
+internal import PetrelSecurity
+
+/// One side of a rehearsed call: a peer with a camera, a microphone, a screen and a loudspeaker, all of them told the
+/// time.
+///
+/// Every time in here is this side's own clock, but for what goes into the result.
+final class VirtualEndpoint {
+    let name: String
+    let address: TransportAddress
+    let clock: VirtualClock
+    let wallClock: WallClock
+    let peer: Peer
+    let configuration: VirtualCallConfiguration
+    var batch = EgressBatch(capacity: 512)
+    /// What this side sent, with the other side's part filled in by the other side.
+    var sent = VirtualCallResult.Direction()
+    /// What this side saw and heard.
+    var seen = VirtualCallResult.Direction()
+    var states: [(at: Instant, state: String)] = []
+    var connected: Instant?
+    var candidates: [(line: String?, mid: String?)] = []
+
+    // Camera and encoder
+    let videoTrack: LocalTrackID?
+    let audioTrack: LocalTrackID?
+    var card: TestCard?
+    var encoder: VP8Encoder?
+    var nextCapture: Instant
+    var pictureIndex = 0
+    var latest: (index: Int, captured: Instant)?
+    var wantsKeyFrame = true
+    var videoRate: DataRate
+    var encoderFreeAt: Instant
+    var encoded: [(due: Instant, payload: FrameBuffer, isKeyFrame: Bool, captured: Instant)] = []
+    var frames = FrameBufferPool(limit: 32)
+    // Microphone
+    var voice: SpeechLikeSignal
+    var microphone: OpusEncoder?
+    var nextBlock: Instant
+    var ticks: Int64 = 0
+    let block = UnsafeMutableBufferPointer<Int16>.allocate(capacity: 960)
+    var packets = FrameBufferPool(limit: 16)
+    // Screen
+    var screen = VideoReceiver()
+    var decoder: VP8Decoder?
+    var waiting: [(id: Int64, frame: EncodedVideoFrame)] = []
+    var pictures: [(id: Int64, stamp: Int?)] = []
+    var decoding: (id: Int64, done: Instant, hasPicture: Bool, failed: Bool)?
+    var nextFrameID: Int64 = 0
+    // Loudspeaker
+    var speaker: AudioReceiver?
+    var nextPull: Instant = .distantFuture
+    let pulled = UnsafeMutableBufferPointer<Int16>.allocate(capacity: 480)
+    // Both
+    var sync = AVSync()
+    var audioDelay: AVSync.StreamDelay?
+    var videoDelay: AVSync.StreamDelay?
+    var audioTrueDelay: TimeDelta?
+    var nextSync: Instant
+    weak var other: VirtualEndpoint?
+
+    init(
+        name: String, address: TransportAddress, side: VirtualCallConfiguration.Side, role: ICERole, seed: UInt64,
+        configuration: VirtualCallConfiguration
+    ) throws {
+        self.name = name
+        self.address = address
+        self.configuration = configuration
+        clock = VirtualClock(side)
+        let begin = clock.local(.zero)
+        // The wall clock at the start of every rehearsal: 2026-01-01, so that certificates are valid.
+        wallClock = WallClock(unixNanoseconds: 1_767_225_600_000_000_000, at: begin)
+        var random = RandomSource(seed: seed)
+        let labSeed = random.next()
+        let certificate = try Certificate.make(unixTime: 1_767_225_600, labSeed: random.next())
+        var settings = PeerConfiguration(wallClock: wallClock, certificate: certificate)
+        settings.ice.addressPolicy = .lab
+        settings.labSeed = labSeed
+        settings.streamStart = side.streamStart
+        settings.bandwidth = configuration.bandwidth
+        peer = try Peer(configuration: settings, role: role, random: RandomSource(seed: random.next()), now: begin)
+        var phase = random
+        videoRate = min(configuration.maximumVideoRate, configuration.bandwidth.start)
+        if case .none = configuration.video {
+            videoTrack = nil
+        } else {
+            videoTrack = try peer.addTrack(.video, streamID: name)
+        }
+        audioTrack = configuration.hasAudio ? try peer.addTrack(.audio, streamID: name) : nil
+        if case .testCard(let width, let height, let rate) = configuration.video {
+            card = TestCard(width: width, height: height)
+            encoder = VP8Encoder(configuration: VP8Encoder.Configuration(bitrate: videoRate, framesPerSecond: rate))
+            decoder = try VP8Decoder()
+        }
+        voice = SpeechLikeSignal(seed: seed)
+        if configuration.hasAudio {
+            var opus = OpusEncoder.Configuration()
+            opus.expectedLossPercent = 10
+            microphone = try OpusEncoder(channels: 1, configuration: opus)
+            speaker = try AudioReceiver(configuration: AudioReceiver.Configuration())
+        }
+        // Devices do not begin in step with each other or with the other side's.
+        nextCapture = begin + .seconds(phase.unit() / configuration.video.framesPerSecond)
+        nextBlock = begin + .milliseconds(phase.unit() * 20)
+        nextSync = begin
+        pullPhase = .milliseconds(phase.unit() * 10)
+        encoderFreeAt = begin
+        if videoTrack == nil { nextCapture = .distantFuture }
+        if audioTrack == nil { nextBlock = .distantFuture }
+    }
+
+    let pullPhase: TimeDelta
+
+    deinit {
+        block.deallocate()
+        pulled.deallocate()
+    }
+
+    /// When something is due, on this side's clock.
+    var nextDeadline: Instant {
+        var deadline = min(peer.nextDeadline, nextCapture, nextBlock, nextPull)
+        if let first = encoded.first { deadline = min(deadline, first.due) }
+        if let decoding {
+            deadline = min(deadline, decoding.done)
+        }
+        if let wanted = screen.nextDeadline, decoding == nil || wanted > (decoding?.done ?? .zero) {
+            deadline = min(deadline, wanted)
+        }
+        return deadline
+    }
+
+    /// Does everything that is due at `now`.
+    func run(now: Instant) {
+        if nextCapture <= now { capture(now: now) }
+        sendEncoded(now: now)
+        if nextBlock <= now { captureSound(now: now) }
+        if peer.nextDeadline <= now { peer.handleTimeout(now: now, into: &batch) }
+        takeEvents(now: now)
+        watch(now: now)
+        if nextPull <= now { play(now: now) }
+    }
+
+    func takeEvents(now: Instant) {
+        peer.drainEvents { event in
+            switch event {
+            case .localCandidate(let line, let mid):
+                candidates.append((line, mid))
+            case .stateChanged(let state, let failure):
+                let time = clock.global(now)
+                states.append((time, state.rawValue + (failure.map { ": \($0)" } ?? "")))
+                if state == .connected, connected == nil {
+                    connected = time
+                    startAfterConnecting(now: now)
+                }
+            case .videoFrame(_, let frame):
+                show(frame, now: now)
+            case .audioPacket(_, let packet):
+                hear(packet, now: now)
+            case .keyFrameRequested:
+                wantsKeyFrame = true
+            case .videoRateChanged(let rate):
+                videoRate = min(rate, configuration.maximumVideoRate)
+            case .iceStateChanged, .pathChanged, .trackAdded, .trackRemoved:
+                break
+            }
+        }
+    }
+
+    /// True time of an instant of the other side's wall clock.
+    func trueTime(of time: NTPTime) -> Instant? {
+        other.map { $0.clock.global($0.wallClock.instant(of: time)) }
+    }
+}
