@@ -71,7 +71,7 @@ public final class Call: Sendable {
             // Who offers is not known yet; RFC 8445 section 7.3.1.1 settles a conflict of roles if the guess is wrong.
             let peer = try Peer(configuration: settings, role: .controlled, random: random, now: now)
             engine = CallEngine(
-                driver: driver, peer: peer, logger: configuration.logger, capture: capture,
+                driver: driver, wallClock: wallClock, peer: peer, logger: configuration.logger, capture: capture,
                 capturesPlaintext: configuration.packetCapture?.decrypted ?? false)
         } catch let error as CallError {
             await driver.close()

@@ -10,6 +10,7 @@ internal import PetrelWire
 final class CallEngine: DatagramEngine, @unchecked Sendable {
     // @unchecked: `peer`, `batch` and `tracks` are confined to the driver's thread, which asserts it.
     let driver: UDPDriver
+    let wallClock: WallClock
     private let peer: Peer
     private var batch = EgressBatch(capacity: 512)
     private let logger: Logger
@@ -21,8 +22,12 @@ final class CallEngine: DatagramEngine, @unchecked Sendable {
     private var onEvent: (@Sendable (PeerEvent) -> Void)?
     private var pendingKeyFrames: Set<Int> = []
 
-    init(driver: UDPDriver, peer: sending Peer, logger: Logger, capture: PacketCapture?, capturesPlaintext: Bool) {
+    init(
+        driver: UDPDriver, wallClock: WallClock, peer: sending Peer, logger: Logger, capture: PacketCapture?,
+        capturesPlaintext: Bool
+    ) {
         self.driver = driver
+        self.wallClock = wallClock
         self.peer = peer
         self.logger = logger
         self.capture = capture
