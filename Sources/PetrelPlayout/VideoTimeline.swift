@@ -34,8 +34,12 @@ public struct VideoTimeline: Sendable {
     public static let quantile = 0.95
     /// The window of the fastest arrival: 4 s. If it grows, a longer path counts as lateness for longer.
     public static let baselineWindow: TimeDelta = .seconds(4)
-    /// Lateness beyond it is an outage or a jump of the timestamps, not jitter: 1 s.
-    public static let longestLateness: TimeDelta = .seconds(1)
+    /// Earlier than the fastest frame by this much is a jump of the timestamps, not a better path: 1 s.
+    public static let longestLead: TimeDelta = .seconds(1)
+    /// Lateness beyond it is an outage, not jitter: 300 ms. If it grew, every outage would leave delay behind.
+    public static let longestLateness: TimeDelta = .milliseconds(300)
+    /// Frames that complete within this time of each other were held up by one cause, and count once: 5 ms.
+    public static let groupLength: TimeDelta = .milliseconds(5)
 
     public let configuration: Configuration
     /// The least delay, set from outside.
@@ -44,7 +48,7 @@ public struct VideoTimeline: Sendable {
     public private(set) var currentDelay: TimeDelta
 
     private var baseline = ArrivalBaseline(window: VideoTimeline.baselineWindow.nanoseconds)
-    private var lateness = DelayHistogram(bucketCount: 1001, forgetFactor: 0.995)
+    private var lateness = DelayHistogram(bucketCount: 301, forgetFactor: 0.995)
     private var decoding = DelayHistogram(bucketCount: 129, forgetFactor: 0.99)
     private var meanSize = 0.0
     private var lastArrival: Instant?
@@ -96,7 +100,7 @@ public struct VideoTimeline: Sendable {
     public mutating func insert(timestamp: Int64, size: Int, arrival: Instant) -> Instant {
         let media = Self.nanoseconds(timestamp)
         let offset = arrival.nanoseconds.subtractingReportingOverflow(media).partialValue
-        if let base = baseline.value, offset < base - Self.longestLateness.nanoseconds {
+        if let base = baseline.value, offset < base - Self.longestLead.nanoseconds {
             // Earlier than any path allows: the timestamps have jumped.
             baseline.reset()
             lastRender = nil
@@ -107,7 +111,8 @@ public struct VideoTimeline: Sendable {
         let isOutsized = meanSize > 0 && Double(size) > 2.5 * meanSize
         let bounded = Double(max(0, min(size, 1 << 24)))
         meanSize = meanSize == 0 ? bounded : meanSize + (bounded - meanSize) / 32
-        if !isOutsized, late < Self.longestLateness {
+        let isOfGroup = lastArrival.map { arrival - $0 < Self.groupLength } ?? false
+        if !isOutsized, !isOfGroup, late < Self.longestLateness {
             lateness.add(Int(late.nanoseconds / 1_000_000))
         }
         move(at: arrival)
