@@ -101,8 +101,8 @@ struct StretchBudget {
     ///   - excess: samples too many in the buffer (negative: too few).
     mutating func pass(excess: Int64) {
         if pause > 0 { pause -= 1 }
-        // 3 % of time plus half of what is beyond 20 ms each second, at most 30 %.
-        let faster = min(144, 14.4 + Double(max(0, excess - 960)) * 0.005)
+        // 3 % of time, and all that is beyond 20 ms within a second; at most 30 %.
+        let faster = min(144, 14.4 + Double(max(0, excess - 960)) * 0.01)
         let slower = min(96, 14.4 + Double(max(0, -excess)) * 0.03)
         removable = min(720, removable + faster)
         insertable = min(720, insertable + slower)

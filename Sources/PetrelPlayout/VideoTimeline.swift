@@ -38,6 +38,8 @@ public struct VideoTimeline: Sendable {
     public static let longestLead: TimeDelta = .seconds(1)
     /// Lateness beyond it is an outage, not jitter: 300 ms. If it grew, every outage would leave delay behind.
     public static let longestLateness: TimeDelta = .milliseconds(300)
+    /// A rise of the fastest arrival by more than this is another path, not the jitter of the fastest: 20 ms.
+    public static let pathChange: TimeDelta = .milliseconds(20)
     /// Frames that complete within this time of each other were held up by one cause, and count once: 5 ms.
     public static let groupLength: TimeDelta = .milliseconds(5)
 
@@ -105,8 +107,13 @@ public struct VideoTimeline: Sendable {
             baseline.reset()
             lastRender = nil
         }
+        let before = baseline.value
         baseline.update(offset: offset, at: arrival.nanoseconds)
         let base = baseline.value ?? offset
+        if let before, base - before > Self.pathChange.nanoseconds {
+            // The path became longer: what looked late was the new normal.
+            lateness.shiftDown(by: Int(min(1000, (base - before) / 1_000_000)))
+        }
         let late = TimeDelta(nanoseconds: max(0, offset - base))
         let isOutsized = meanSize > 0 && Double(size) > 2.5 * meanSize
         let bounded = Double(max(0, min(size, 1 << 24)))
