@@ -74,7 +74,7 @@ extension Negotiator {
             isNewAssociation: before.map {
                 $0.isNewAssociation(theirs) || agreed.localTransport.isNewAssociation(agreement.localTransport)
             } ?? true,
-            remoteTLSID: theirs.tlsID)
+            remoteTLSID: theirs.tlsID ?? before?.remoteTLSID)
     }
 
     private static func fill(
