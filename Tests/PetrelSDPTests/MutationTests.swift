@@ -69,12 +69,42 @@ import Testing
                 try negotiator.applyLocal(answer, .answer)
                 #expect(faults(of: try SessionDescription(parsing: answer.text()), to: parsed) == [], "round \(round)")
                 answered += 1
-            } catch is SDPError {
+            } catch {
                 refused += 1
             }
         }
         #expect(answered > 500 && refused > 500)
         print("mutated offers: \(answered) answered, \(refused) refused")
+    }
+
+    /// Mutated offers within a session: an error leaves it as it was.
+    @Test func mutatedReoffers() throws {
+        var callee = Samples.caller(2)
+        let first = try Samples.caller(1).createOffer()
+        try callee.applyRemote(first, .offer)
+        try callee.applyLocal(callee.createAnswer(), .answer)
+        let seed = Array(try first.text().utf8)
+        var random = RandomSource(seed: 2028)
+        var (answered, refused) = (0, 0)
+        for round in 0..<2000 {
+            var copy = callee
+            do {
+                let parsed = try SessionDescription(parsing: Self.mutate(seed, &random))
+                try copy.applyRemote(parsed, .offer)
+                if copy.remoteOfferRestartsICE { copy.transport = try copy.transport.restarted(using: &random) }
+                let answer = try copy.createAnswer()
+                #expect(faults(of: answer, to: parsed) == [], "round \(round)")
+                try copy.applyLocal(answer, .answer)
+                _ = try copy.createOffer().text()
+                answered += 1
+            } catch {
+                #expect(copy.state == .stable && copy.session == callee.session)
+                #expect(copy.transceivers == callee.transceivers && copy.remoteDescription == callee.remoteDescription)
+                refused += 1
+            }
+        }
+        #expect(answered > 200 && refused > 200)
+        print("mutated re-offers: \(answered) answered, \(refused) refused")
     }
 
     /// Mutated answers to our offer: no trap; an error leaves the offer pending.
@@ -93,7 +123,7 @@ import Testing
                 applied += 1
                 #expect(copy.state == .stable)
                 _ = try copy.createOffer().text()
-            } catch is SDPError {
+            } catch {
                 refused += 1
                 #expect(copy.state == .haveLocalOffer && copy.transceivers == caller.transceivers)
             }

@@ -241,4 +241,48 @@ import Testing
         try accept(&negotiator, Samples.one.replacing("03:0A", with: "04:0A"))
         #expect(negotiator.session?.transport?.isNewAssociation == false)
     }
+
+    /// A description without a=ice-options says nothing about them; separators of other kinds are let pass.
+    @Test func iceOptionsMayBeLeftOut() throws {
+        let good = Samples.one.replacing("a=ice-ufrag", with: "a=ice-options:ice2,trickle\r\na=ice-ufrag")
+        var negotiator = Samples.caller(7)
+        try accept(&negotiator, Samples.one)
+        try accept(&negotiator, good)
+        try accept(&negotiator, Samples.one)
+        #expect(negotiator.session?.transport?.remoteICEOptions == ["ice2,trickle"])
+        expectError(.iceOptionsChanged) {
+            try negotiator.applyRemote(good.replacing("ice2", with: "ice3"), .offer)
+        }
+    }
+
+    /// A section that the other side stops may say anything, and its place be given to another kind.
+    @Test func theOtherSideStopsAndRecycles() throws {
+        var negotiator = Samples.caller(7)
+        try accept(&negotiator, Samples.both)
+        let stopped = Samples.both.replacing("m=audio 9", with: "m=audio 0").replacing("BUNDLE 0 1", with: "BUNDLE 0")
+        try accept(&negotiator, stopped.replacing("opus/48000/2", with: "L16/44100"))
+        #expect(negotiator.session?.sections.map(\.isRejected) == [false, true])
+        #expect(negotiator.transceivers.map(\.kind) == [.video])
+        let recycled = Samples.text(
+            Samples.head + ["a=group:BUNDLE 0 5"] + Samples.video
+                + Samples.video.map { $0 == "a=mid:0" ? "a=mid:5" : $0 })
+        try accept(&negotiator, recycled)
+        #expect(negotiator.session?.accepted.map(\.mid) == ["0", "5"])
+        #expect(negotiator.session?.sections[1].kind == .video)
+    }
+
+    /// More sections than transceivers are allowed are refused, and as many as are allowed take no time.
+    @Test func manySections() throws {
+        func offer(_ count: Int) -> String {
+            let mids = (0..<count).map { "\($0)" }.joined(separator: " ")
+            return Samples.text(
+                Samples.head + ["a=group:BUNDLE \(mids)"]
+                    + (0..<count).flatMap { index in Samples.video.map { $0 == "a=mid:0" ? "a=mid:\(index)" : $0 } })
+        }
+        var negotiator = Negotiator(transport: Samples.transport(1), sessionID: 1)
+        expectError(.tooMany) { try negotiator.applyRemote(offer(129), .offer) }
+        #expect(negotiator.transceivers.isEmpty)
+        let time = try ContinuousClock().measure { try accept(&negotiator, offer(128)) }
+        #expect(negotiator.session?.accepted.count == 128 && time < .seconds(5), "\(time)")
+    }
 }

@@ -97,7 +97,9 @@ func faults(of answer: SessionDescription, to offer: SessionDescription) -> [Str
         }
     }
     let answered = answer.media.filter { $0.port != 0 }
-    if answered.count > 1 && answered.contains(where: { answer.bundle(of: $0) != answer.groups.first }) {
+    if answered.count > 1
+        && answered.contains(where: { answer.bundle(of: $0) == nil || answer.bundle(of: $0) != answer.groups.first })
+    {
         faults.append("two transports")
     }
     if answer.allowsMixedExtensions && !offer.allowsMixedExtensions { faults.append("extmap-allow-mixed") }
