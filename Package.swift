@@ -100,8 +100,9 @@ let package = Package(
         .executableTarget(
             name: "PetrelCLI",
             dependencies: [
-                "Petrel", "PetrelLab", "PetrelCore", "PetrelCodecs", "PetrelTools",
+                "Petrel", "PetrelLab", "PetrelCore", "PetrelIO", "PetrelCodecs", "PetrelTools",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
 

@@ -22,7 +22,9 @@ final class StampedSource: VideoSource {
             return counter
         }
         // A clip that was made for measuring brings its own stamps.
-        if PictureStamp.read(picture) == nil { PictureStamp.write(counter: index % PictureStamp.modulus, into: picture) }
+        if PictureStamp.read(picture) == nil {
+            PictureStamp.write(counter: index % PictureStamp.modulus, into: picture)
+        }
         return picture
     }
 }

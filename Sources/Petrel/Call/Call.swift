@@ -295,10 +295,13 @@ public final class Call: Sendable {
 
     /// A snapshot of everything that is counted; names and meaning as in W3C webrtc-stats.
     public func statistics() async throws -> CallStatistics {
-        let counts = try await engine.perform { peer, now, _ in peer.statistics(now: now) }
+        let driver = engine.driver
+        let (counts, datagrams, bytes) = try await engine.perform { peer, now, _ in
+            (peer.statistics(now: now), driver.datagramsSent, driver.bytesSent)
+        }
         let tracks = state.withLock { $0 }
         return CallStatistics(
-            counts, localVideo: tracks.localVideo, remoteVideo: tracks.remoteVideo, remoteAudio: tracks.remoteAudio,
+            counts, datagramsSent: datagrams, bytesSent: bytes, localVideo: tracks.localVideo, remoteVideo: tracks.remoteVideo, remoteAudio: tracks.remoteAudio,
             skew: sync.skew, wallClock: wallClock)
     }
 

@@ -102,15 +102,15 @@ public struct CallStatistics: Sendable {
     /// Milliseconds of picture delay less sound delay, as last measured; nil while one of them is missing (no W3C
     /// name).
     public var avSkewMilliseconds: Double?
-    /// Milliseconds from the making of the call to: a way through the network, keys, the first sound, the first
-    /// picture (no W3C name).
-    public var pathFoundAfter: Double?
-    public var securedAfter: Double?
-    public var firstAudioAfter: Double?
-    public var firstVideoFrameAfter: Double?
+    /// When, in nanoseconds since 1970, there was a way through the network, keys, the first packet of sound, the first
+    /// whole picture (no W3C name).
+    public var pathFoundAt: Int64?
+    public var securedAt: Int64?
+    public var firstAudioAt: Int64?
+    public var firstVideoFrameAt: Int64?
 
     init(
-        _ counts: PeerStatistics, localVideo: [LocalVideoTrack], remoteVideo: [RemoteVideoTrack],
+        _ counts: PeerStatistics, datagramsSent: UInt64, bytesSent: UInt64, localVideo: [LocalVideoTrack], remoteVideo: [RemoteVideoTrack],
         remoteAudio: [RemoteAudioTrack], skew: TimeDelta?, wallClock: WallClock
     ) {
         outbound = counts.outbound.map { stream in
@@ -181,9 +181,9 @@ public struct CallStatistics: Sendable {
             return result
         }
         let network = counts.network
-        transport.packetsSent = network.datagramsSent + UInt64(counts.ice.requestsSent + counts.ice.responsesSent)
+        transport.packetsSent = datagramsSent
         transport.packetsReceived = network.datagramsReceived
-        transport.bytesSent = network.bytesSent + UInt64(counts.ice.bytesSent)
+        transport.bytesSent = bytesSent
         transport.bytesReceived = network.bytesReceived
         transport.currentRoundTripTime = counts.roundTripTime?.seconds
         transport.availableOutgoingBitrate = Double(counts.estimate.bitsPerSecond)
@@ -191,11 +191,9 @@ public struct CallStatistics: Sendable {
         transport.remoteFractionLost = network.remoteFractionLost
         transport.drops = counts.drops.nonZero.map { ("\($0.reason)", $0.count) }
         avSkewMilliseconds = skew?.milliseconds
-        let created = counts.milestones.created
-        func after(_ instant: Instant?) -> Double? { instant.map { ($0 - created).milliseconds } }
-        pathFoundAfter = after(counts.milestones.pathFound)
-        securedAfter = after(counts.milestones.secured)
-        firstAudioAfter = after(counts.milestones.firstAudioPacket)
-        firstVideoFrameAfter = after(counts.milestones.firstVideoFrame)
+        pathFoundAt = counts.milestones.pathFound.map { wallClock.unixNanoseconds(at: $0) }
+        securedAt = counts.milestones.secured.map { wallClock.unixNanoseconds(at: $0) }
+        firstAudioAt = counts.milestones.firstAudioPacket.map { wallClock.unixNanoseconds(at: $0) }
+        firstVideoFrameAt = counts.milestones.firstVideoFrame.map { wallClock.unixNanoseconds(at: $0) }
     }
 }
