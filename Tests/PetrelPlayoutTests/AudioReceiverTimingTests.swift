@@ -88,7 +88,7 @@ import Testing
             AudioReceiver(configuration: .init(), decoder: decoder), packets: CountingDecoder.packets())
         #expect(result.statistics.concealedSamples == 0)
         #expect(result.statistics.packetsDiscarded == 0)
-        #expect(result.latency(0.5, from: 3) < 26.5 + Double(samples) / 48 + 16)
+        #expect(result.latency(0.5, from: 3) < 26.5 + Double(samples) / 48 + 18)
     }
 
     @Test func `irregular pulls are evened out`() {
