@@ -101,7 +101,9 @@ public struct VideoTimeline: Sendable {
     ///   - arrival: when its last packet came.
     public mutating func insert(timestamp: Int64, size: Int, arrival: Instant) -> Instant {
         let media = Self.nanoseconds(timestamp)
-        let offset = arrival.nanoseconds.subtractingReportingOverflow(media).partialValue
+        // Bounded, so that no difference below can overflow: 73 years from the origin of the clock.
+        let arrival = Instant(nanoseconds: max(-(1 << 61), min(1 << 61, arrival.nanoseconds)))
+        let offset = arrival.nanoseconds - media
         if let base = baseline.value, offset < base - Self.longestLead.nanoseconds {
             // Earlier than any path allows: the timestamps have jumped.
             baseline.reset()
