@@ -85,14 +85,21 @@ let package = Package(
         // Lab: a network you can hold in your hand, and whole calls rehearsed on it in virtual time
         room("PetrelLab", ["PetrelCore"]),
         room(
-            "PetrelScenario", ["PetrelCore", "PetrelPeer", "PetrelMedia", "PetrelCodecs", "PetrelPlayout", "PetrelLab"]),
+            "PetrelScenario",
+            [
+                "PetrelCore", "PetrelWire", "PetrelSDP", "PetrelICE", "PetrelSecurity", "PetrelMedia",
+                "PetrelCongestion",
+                "PetrelPeer", "PetrelCodecs", "PetrelPlayout", "PetrelLab",
+            ]),
 
         // L5 product
         room(
             "Petrel",
             [
-                "PetrelCore", "PetrelPeer", "PetrelMedia", "PetrelCodecs", "PetrelPlayout", "PetrelIO", "PetrelICE",
-                "PetrelSDP", "PetrelSecurity", .product(name: "Logging", package: "swift-log"),
+                "PetrelCore", "PetrelWire", "PetrelSDP", "PetrelICE", "PetrelSecurity", "PetrelMedia",
+                "PetrelCongestion",
+                "PetrelPeer", "PetrelCodecs", "PetrelPlayout", "PetrelIO",
+                .product(name: "Logging", package: "swift-log"),
             ]),
         // What the petrel program needs beside the call: media files, the report, the live table
         room("PetrelTools", ["PetrelCore", "PetrelCodecs"]),
