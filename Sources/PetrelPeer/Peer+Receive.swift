@@ -83,6 +83,7 @@ extension Peer {
         let length = try srtp.openRTP(bytes, length: bytes.count)
         agent.mediaReceived(from: remote, to: local, now: now)
         let packet = UnsafeRawBufferPointer(rebasing: bytes[..<length])
+        plaintextTap?(packet, remote, local)
         let header = try RTPHeader(parsing: packet.bytes)
         let extensions = RTPExtensions(reading: packet.bytes, header: header, map: remoteExtensions)
         if usesTransportFeedback, let number = extensions.transportSequenceNumber { arrivals.record(number, now: now) }
@@ -192,5 +193,14 @@ extension Peer {
         receivers[index].hasEnded = true
         sources.removeAll(receiver: index)
         events.append(.trackRemoved(receivers[index].id))
+    }
+}
+
+extension Peer {
+    /// The decoder of a track could not use what it got: nothing more of it is handed out before a key frame, which is
+    /// asked for.
+    public func requireKeyFrame(_ track: RemoteTrackID) {
+        guard receivers.indices.contains(track.number) else { return }
+        receivers[track.number].stream.requireKeyFrame()
     }
 }

@@ -1,3 +1,4 @@
+internal import Logging
 public import PetrelCodecs
 internal import PetrelCongestion
 internal import PetrelCore
