@@ -11,7 +11,7 @@ extension ICEAgent {
         sendDue(now: now, random: &random, out: &out)
         giveUp(now: now)
         reportGathering()
-        updateDeadline()
+        updateDeadline(now: now)
     }
 
     /// After every call that may have changed what is due.
@@ -20,7 +20,7 @@ extension ICEAgent {
         if let sendIndex, state == .disconnected, pairs[sendIndex].firstUnanswered == nil {
             setState(current.selected == sendID ? .completed : .connected)
         }
-        updateDeadline()
+        updateDeadline(now: now)
     }
 
     private mutating func dropPrevious() {
@@ -112,7 +112,7 @@ extension ICEAgent {
         return deadline
     }
 
-    mutating func updateDeadline() {
+    mutating func updateDeadline(now: Instant) {
         guard state != .closed else {
             nextDeadline = .distantFuture
             return
@@ -126,22 +126,17 @@ extension ICEAgent {
         }
         var deadline = check == .distantFuture ? check : max(check, paceNext)
         if previous != nil { deadline = min(deadline, previousUntil) }
+        // What has been looked at already and found nothing to do is not a deadline any more.
+        func consider(_ instant: Instant) { if instant > now { deadline = min(deadline, instant) } }
         if let sendIndex {
             let pair = pairs[sendIndex]
             deadline = min(deadline, consentExpiry(pair))
-            if state != .disconnected { deadline = min(deadline, disconnection(pair)) }
-            if current.selected == pair.id, pairs.count > 1 {
-                deadline = min(
-                    deadline,
-                    max(recovery(pair), pair.lastCheckAt.map { $0 + ICETiming.recoveryInterval } ?? .distantPast))
-            }
+            consider(disconnection(pair))
+            if pairs.count > 1 { consider(max(recovery(pair), now + ICETiming.recoveryInterval)) }
         }
         if role == .controlling, let first = current.firstValidAt {
-            if current.nominated == nil {
-                deadline = min(deadline, first + ICETiming.nominationWait)
-            } else if !current.nominationConfirmed, let at = current.nominatedAt {
-                deadline = min(deadline, at + ICETiming.nominationTimeout)
-            }
+            consider(first + ICETiming.nominationWait)
+            if let at = current.nominatedAt { consider(at + ICETiming.nominationTimeout) }
         }
         if let setupDeadline { deadline = min(deadline, setupDeadline) }
         nextDeadline = deadline

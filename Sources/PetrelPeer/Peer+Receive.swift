@@ -83,6 +83,7 @@ extension Peer {
         let length = try srtp.openRTP(bytes, length: bytes.count)
         agent.mediaReceived(from: remote, to: local, now: now)
         let packet = UnsafeRawBufferPointer(rebasing: bytes[..<length])
+        plaintextTap?(packet, remote, local)
         let header = try RTPHeader(parsing: packet.bytes)
         let extensions = RTPExtensions(reading: packet.bytes, header: header, map: remoteExtensions)
         if usesTransportFeedback, let number = extensions.transportSequenceNumber { arrivals.record(number, now: now) }

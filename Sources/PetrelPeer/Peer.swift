@@ -27,6 +27,10 @@ public final class Peer {
     /// Everything that was not used, by reason.
     public internal(set) var drops = DropCounters()
 
+    /// Called with every RTP and RTCP packet in the clear, before it is protected or after it was opened: for packet
+    /// captures on request. Arguments: the packet, where it comes from, where it goes.
+    public var plaintextTap: ((UnsafeRawBufferPointer, TransportAddress, TransportAddress) -> Void)?
+
     var random: RandomSource
     var agent: ICEAgent
     var negotiator: Negotiator

@@ -30,6 +30,10 @@ extension AudioReceiver {
             let early = offset - base < -48_000
             var late = false
             if let next = nextTimestamp { late = timestamp + Int64(length) / 2 < next }
+            if late, recentlyPlayed.contains(timestamp: timestamp, sequence: sequence) {
+                statistics.duplicatePackets += 1
+                return discard(.rtpDuplicate)
+            }
             if early || late {
                 guard suspicion.isConfirmed(by: offset, at: arrivalTicks, early: early) else {
                     // The lateness of a packet that missed its time is what the target must learn from.

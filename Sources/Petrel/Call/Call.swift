@@ -1,7 +1,7 @@
 internal import Logging
-public import PetrelCodecs
+internal import PetrelCodecs
 internal import PetrelCongestion
-public import PetrelCore
+internal import PetrelCore
 internal import PetrelICE
 internal import PetrelIO
 internal import PetrelMedia
@@ -53,7 +53,6 @@ public final class Call: Sendable {
     public init(_ configuration: CallConfiguration = CallConfiguration()) async throws {
         self.configuration = configuration
         (events, yield) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1000))
-        wallClock = MonotonicClock.wallClock()
         let now = MonotonicClock.now
         var random = RandomSource.system
         streamID = LocalTransport.randomName(16, using: &random)
@@ -61,6 +60,8 @@ public final class Call: Sendable {
         do { certificate = try Certificate.make(unixTime: MonotonicClock.unixNanoseconds / 1_000_000_000) } catch {
             throw CallError.library("no certificate could be made: \(error)")
         }
+        let wallClock = MonotonicClock.wallClock()
+        self.wallClock = wallClock
         let settings = try Self.settings(configuration, wallClock: wallClock, certificate: certificate)
         let driver = UDPDriver()
         do {
@@ -69,8 +70,9 @@ public final class Call: Sendable {
             }
             // Who offers is not known yet; RFC 8445 section 7.3.1.1 settles a conflict of roles if the guess is wrong.
             let peer = try Peer(configuration: settings, role: .controlled, random: random, now: now)
-            peer.keepsDecryptedMedia = configuration.packetCapture?.decrypted ?? false
-            engine = CallEngine(driver: driver, peer: peer, logger: configuration.logger, capture: capture)
+            engine = CallEngine(
+                driver: driver, wallClock: wallClock, peer: peer, logger: configuration.logger, capture: capture,
+                capturesPlaintext: configuration.packetCapture?.decrypted ?? false)
         } catch let error as CallError {
             await driver.close()
             throw error
@@ -112,7 +114,8 @@ public final class Call: Sendable {
                 let address = TransportAddress(
                     server[..<colon].trimmingPrefix("[").split(separator: "]").first.map(String.init) ?? "", port: port)
             else {
-                throw .badConfiguration("the STUN server '\(server)' is not a numeric address with a port, as 192.0.2.1:3478")
+                throw .badConfiguration(
+                    "the STUN server '\(server)' is not a numeric address with a port, as 192.0.2.1:3478")
             }
             settings.ice.stunServers.append(address)
         }
@@ -120,7 +123,8 @@ public final class Call: Sendable {
             configuration.minimumVideoKilobitsPerSecond > 0
         else {
             throw .badConfiguration(
-                "video bitrates of \(configuration.minimumVideoKilobitsPerSecond) to \(configuration.maximumVideoKilobitsPerSecond) kbit/s: the least must be above zero and not above the most")
+                "video bitrates of \(configuration.minimumVideoKilobitsPerSecond) to \(configuration.maximumVideoKilobitsPerSecond) kbit/s: the least must be above zero and not above the most"
+            )
         }
         // Room for sound, headers and repair beside the picture.
         settings.bandwidth.minimum = .kilobitsPerSecond(configuration.minimumVideoKilobitsPerSecond)

@@ -10,20 +10,32 @@ internal import PetrelWire
 final class CallEngine: DatagramEngine, @unchecked Sendable {
     // @unchecked: `peer`, `batch` and `tracks` are confined to the driver's thread, which asserts it.
     let driver: UDPDriver
+    let wallClock: WallClock
     private let peer: Peer
     private var batch = EgressBatch(capacity: 512)
     private let logger: Logger
-    private var capture: PacketCapture?
+    private let capture: PacketCapture?
+    /// RTP and RTCP are captured in the clear, by the peer's tap; only the rest is captured as it is on the wire.
+    private let capturesPlaintext: Bool
     private var isClosed = false
     /// Called on the driver's thread for each event of the peer.
     private var onEvent: (@Sendable (PeerEvent) -> Void)?
     private var pendingKeyFrames: Set<Int> = []
 
-    init(driver: UDPDriver, peer: sending Peer, logger: Logger, capture: PacketCapture?) {
+    init(
+        driver: UDPDriver, wallClock: WallClock, peer: sending Peer, logger: Logger, capture: PacketCapture?,
+        capturesPlaintext: Bool
+    ) {
         self.driver = driver
+        self.wallClock = wallClock
         self.peer = peer
         self.logger = logger
         self.capture = capture
+        self.capturesPlaintext = capturesPlaintext && capture != nil
+        guard self.capturesPlaintext else { return }
+        peer.plaintextTap = { bytes, source, destination in
+            capture?.write(bytes, from: source, to: destination, at: MonotonicClock.now)
+        }
     }
 
     func start(_ onEvent: @escaping @Sendable (PeerEvent) -> Void) {
@@ -36,7 +48,7 @@ final class CallEngine: DatagramEngine, @unchecked Sendable {
         _ bytes: UnsafeMutableRawBufferPointer, from remote: TransportAddress, to local: TransportAddress, now: Instant
     ) {
         guard !isClosed else { return }
-        capture?.write(UnsafeRawBufferPointer(bytes), from: remote, to: local, at: now)
+        record(UnsafeRawBufferPointer(bytes), from: remote, to: local, at: now)
         peer.receive(bytes, from: remote, to: local, now: now, into: &batch)
         // A long read must not fill the batch: what it answers leaves with it.
         if batch.count > batch.capacity / 2 { send(now: now) }
@@ -56,13 +68,22 @@ final class CallEngine: DatagramEngine, @unchecked Sendable {
     }
 
     private func send(now: Instant) {
-        if let capture {
+        if capture != nil {
             for index in 0..<batch.count {
                 let entry = batch.entry(index)
-                capture.write(batch.bytes(index), from: entry.source, to: entry.destination, at: now)
+                record(batch.bytes(index), from: entry.source, to: entry.destination, at: now)
             }
         }
         driver.send(&batch)
+    }
+
+    private func record(
+        _ bytes: UnsafeRawBufferPointer, from source: TransportAddress, to destination: TransportAddress,
+        at now: Instant
+    ) {
+        guard let capture else { return }
+        if capturesPlaintext, let first = bytes.first, (128...191).contains(first) { return }
+        capture.write(bytes, from: source, to: destination, at: now)
     }
 
     // MARK: From other threads

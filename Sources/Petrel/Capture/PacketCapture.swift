@@ -32,7 +32,8 @@ final class PacketCapture: @unchecked Sendable {
     deinit { close() }
 
     func write(
-        _ bytes: UnsafeRawBufferPointer, from source: TransportAddress, to destination: TransportAddress, at time: Instant
+        _ bytes: UnsafeRawBufferPointer, from source: TransportAddress, to destination: TransportAddress,
+        at time: Instant
     ) {
         guard file != nil else { return }
         var packet = header(payload: bytes.count, source: source, destination: destination)

@@ -1,5 +1,5 @@
 internal import Logging
-public import PetrelCodecs
+internal import PetrelCodecs
 internal import PetrelCore
 internal import PetrelIO
 internal import PetrelPeer
