@@ -164,7 +164,9 @@ extension Peer {
                     now: now, into: &out)
             }
         }
-        if usesTransportFeedback, let media = receivers.last(where: { !$0.hasEnded })?.stream.ssrc {
+        if usesTransportFeedback {
+            // After a good-bye there may be arrivals to report and no source left to name: zero means none.
+            let media = receivers.last(where: { !$0.hasEnded })?.stream.ssrc ?? 0
             while let feedback = arrivals.report(senderSSRC: own, mediaSSRC: media, now: now) {
                 append(.transportFeedback(feedback), to: &writer, now: now, into: &out)
             }

@@ -48,6 +48,7 @@ public final class Peer {
 
     var senders: [Sender] = []
     var receivers: [Receiver] = []
+    var nextRemoteTrack = 0
     var sources = SourceTable()
     var remoteExtensions = RTPExtensionMap.none
     var payloads = PayloadTable()
@@ -120,12 +121,16 @@ public final class Peer {
     func change(to new: PeerState, _ reason: PeerFailure? = nil) {
         guard state != new, state != .closed else { return }
         state = new
-        if new == .failed { failure = reason }
+        failure = new == .failed ? reason : nil
         events.append(.stateChanged(new, reason))
     }
 
     /// Where media goes now; nil while there is no way or consent to send.
-    var path: ICEPath? { state == .closed || state == .failed ? nil : agent.sendPath }
+    ///
+    /// A path that was lost may come back by a restart; nothing else that failed does.
+    var path: ICEPath? {
+        state == .closed || state == .failed && failure != .noPath ? nil : agent.sendPath
+    }
 }
 
 /// A track of ours and its stream.
