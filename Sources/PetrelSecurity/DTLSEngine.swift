@@ -63,7 +63,7 @@ public final class DTLSEngine {
     /// The shortest time between two repeats that the peer's repeats cause.
     static let repeatGap = TimeDelta.milliseconds(15)
     /// How long a handshake goes on after an alert that anybody could have sent, if nothing else comes.
-    static let alertPatience = TimeDelta.milliseconds(500)
+    static let alertPatience = TimeDelta.seconds(1)
 
     public let role: DTLSRole
     let configuration: Configuration
