@@ -13,6 +13,8 @@ enum ICETiming {
     static let fastIntervalHeard = TimeDelta.milliseconds(25)
     /// The pace of the fast phase for a pair that nothing is known about.
     static let fastInterval = TimeDelta.milliseconds(50)
+    /// What each such pair adds to that pace where they are many. Less floods narrow links during set-up.
+    static let fastShare = TimeDelta.milliseconds(10)
     /// After the fast phase the interval doubles from twice ``fastInterval`` up to this.
     static let slowInterval = TimeDelta.seconds(1)
     /// The least interval of pairs that are still being tried while another one works already.
