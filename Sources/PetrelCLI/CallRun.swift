@@ -15,7 +15,6 @@ struct CallPlan: Sendable {
     var framesPerSecond: Double
     var maximumKbps: Int
     var seed: UInt64
-    var folder: String
     var capturesPackets: Bool
     var notes: [String]
 }
@@ -37,9 +36,9 @@ final class CallRun {
     private let relay: LiveRelay
     private let screen = LiveScreen()
 
-    init(_ plan: CallPlan) throws {
+    init(_ plan: CallPlan, folder: ReportFolder) throws {
         self.plan = plan
-        folder = try ReportFolder(path: plan.folder)
+        self.folder = folder
         do {
             relay = try LiveRelay(
                 LiveRelay.Configuration(forward: plan.forward, backward: plan.backward, seed: plan.seed))
