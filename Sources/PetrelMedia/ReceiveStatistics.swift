@@ -2,6 +2,7 @@ public import PetrelCore
 
 /// What a receiver counts of one source for its reports (RFC 3550 section 6.4.1 and appendix A).
 public struct ReceiveStatistics: Sendable {
+    /// What came in: packets, bytes of payload and of headers, packets that came twice, the highest sequence number.
     public private(set) var packetsReceived: UInt64 = 0
     public private(set) var bytesReceived: UInt64 = 0
     public private(set) var headerBytesReceived: UInt64 = 0
@@ -49,6 +50,7 @@ public struct ReceiveStatistics: Sendable {
         previousTransit = transit
     }
 
+    /// Counts a packet that was there already.
     public mutating func countDuplicate() { duplicates &+= 1 }
 
     /// The loss since the last call, in 1/256 (RFC 3550 appendix A.3).

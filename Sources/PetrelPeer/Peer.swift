@@ -20,7 +20,9 @@ internal import PetrelWire
 /// After each call of the handle and send classes the owner sends what is in the batch, takes the events, and sets its
 /// one timer to ``nextDeadline``. The same calls at the same instants with the same seeds give the same bytes.
 public final class Peer {
+    /// How the peer was set up.
     public let configuration: PeerConfiguration
+    /// Where it stands, why it failed, and when it reached what.
     public internal(set) var state = PeerState.new
     public internal(set) var failure: PeerFailure?
     public internal(set) var milestones: PeerMilestones

@@ -49,6 +49,7 @@ public struct AVSync: Sendable {
         }
     }
 
+    /// How it was set up.
     public let configuration: Configuration
     /// The least buffer delay for the sound: for ``AudioReceiver/setMinimumDelay(_:)``.
     public private(set) var audioMinimum: TimeDelta = .zero

@@ -43,6 +43,7 @@ public struct VideoTimeline: Sendable {
     /// Frames that complete within this time of each other were held up by one cause, and count once: 5 ms.
     public static let groupLength: TimeDelta = .milliseconds(5)
 
+    /// How it was set up.
     public let configuration: Configuration
     /// The least delay, set from outside.
     public private(set) var minimumDelay: TimeDelta = .zero

@@ -6,6 +6,7 @@ public import PetrelPeer
 
 /// A whole call between two peers on an emulated network, as fast as the codecs allow: same configuration, same bytes.
 public final class VirtualCall {
+    /// The network between the two, and how the call was set up.
     public let network: VirtualNetwork
     public let configuration: VirtualCallConfiguration
     let caller: VirtualEndpoint
@@ -21,6 +22,7 @@ public final class VirtualCall {
     public static let callerAddress = TransportAddress(ipv4: 0x0A00_0001, port: 5001)
     public static let calleeAddress = TransportAddress(ipv4: 0x0A00_0002, port: 5002)
 
+    /// Makes both sides and connects their network; nothing is sent before ``run()``.
     public init(_ configuration: VirtualCallConfiguration) throws {
         self.configuration = configuration
         network = VirtualNetwork(seed: configuration.seed)

@@ -65,6 +65,7 @@ public final class DTLSEngine {
     /// How long a handshake goes on after an alert that anybody could have sent, if nothing else comes.
     static let alertPatience = TimeDelta.seconds(1)
 
+    /// Which side of the handshake this is.
     public let role: DTLSRole
     let configuration: Configuration
     let certificate: Certificate
