@@ -1,0 +1,6 @@
+import FuzzTargets
+import Testing
+
+@Suite struct FuzzReplayTests {
+    @Test func empty() { for target in FuzzTarget.allCases { target.run([]) } }
+}
