@@ -127,7 +127,7 @@ let package = Package(
                 "PetrelPlayout", "PetrelPeer", "PetrelLab",
             ],
             path: "Tests/Fuzz/Sources/FuzzTargets"),
-        tests("FuzzReplay", ["FuzzTargets"]),
+        tests("FuzzReplay", ["FuzzTargets", "PetrelCore"]),
         tests("House"),
     ],
     swiftLanguageModes: [.v6]

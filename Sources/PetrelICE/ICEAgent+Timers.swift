@@ -76,6 +76,20 @@ extension ICEAgent {
         return max(heard, unanswered) + ICETiming.recoveryAfter
     }
 
+    /// When ``watch(now:)`` has a spare pair to wake.
+    private func nextRecovery(_ pair: CandidatePair) -> Instant {
+        let start = recovery(pair)
+        guard !configuration.isLite, start < .distantFuture else { return .distantFuture }
+        var next = Instant.distantFuture
+        for spare in pairs
+        where spare.id != pair.id && spare.generation == current.number && spare.nextCheck == .distantFuture {
+            let stale = spare.lastResponse.map { $0 + ICETiming.recoveryAfter } ?? .distantPast
+            let rested = spare.lastCheckAt.map { $0 + ICETiming.recoveryInterval } ?? .distantPast
+            next = min(next, max(start, stale, rested))
+        }
+        return next
+    }
+
     /// Looks after the pair in use.
     private mutating func watch(now: Instant) {
         guard let sendIndex else { return }
@@ -107,6 +121,10 @@ extension ICEAgent {
         guard current.remote != nil, current.firstValidAt == nil, !configuration.isLite, state != .failed else {
             return nil
         }
+        // After a restart that led nowhere the old pair may still live: then there is nothing more to give up.
+        if sendID != nil, !pairs.contains(where: { $0.generation == current.number && $0.state != .failed }) {
+            return nil
+        }
         let latest = pairs.reduce(current.begunAt) { $1.generation == current.number ? max($0, $1.phaseStart) : $0 }
         let deadline = min(latest, current.begunAt + ICETiming.patience) + ICETiming.patience
         return deadline
@@ -130,16 +148,17 @@ extension ICEAgent {
             let pair = pairs[sendIndex]
             deadline = min(deadline, consentExpiry(pair))
             if state != .disconnected { deadline = min(deadline, disconnection(pair)) }
-            if current.selected == pair.id, pairs.count > 1 {
-                deadline = min(
-                    deadline,
-                    max(recovery(pair), pair.lastCheckAt.map { $0 + ICETiming.recoveryInterval } ?? .distantPast))
-            }
+            deadline = min(deadline, nextRecovery(pair))
         }
-        if role == .controlling, let first = current.firstValidAt {
+        if role == .controlling, !configuration.isLite, let first = current.firstValidAt {
+            // Only where there is something to choose: a deadline that nothing follows would never be over.
             if current.nominated == nil {
-                deadline = min(deadline, first + ICETiming.nominationWait)
-            } else if !current.nominationConfirmed, let at = current.nominatedAt {
+                if bestValid() != nil { deadline = min(deadline, first + ICETiming.nominationWait) }
+            } else if !current.nominationConfirmed, let at = current.nominatedAt,
+                pairs.contains(where: {
+                    $0.generation == current.number && $0.isValid && $0.id != current.nominated
+                })
+            {
                 deadline = min(deadline, at + ICETiming.nominationTimeout)
             }
         }

@@ -9,6 +9,8 @@ public enum Corpus {
     public struct Entry: Sendable {
         public var name: String
         public var bytes: [UInt8]
+
+        public init(name: String, bytes: [UInt8]) { (self.name, self.bytes) = (name, bytes) }
     }
 
     /// The folders whose every file is an input of some parser.
@@ -18,11 +20,11 @@ public enum Corpus {
     ]
 
     /// The root of the package: this file lies in Tests/Fuzz/Sources/FuzzTargets.
-    static let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    private static let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
     /// Where the corpora lie; nil where they are not to be had.
-    public static var root: URL? {
+    static var root: URL? {
         let named = ProcessInfo.processInfo.environment["PETREL_VECTORS"].map { URL(fileURLWithPath: $0) }
         let folder = named ?? package.appendingPathComponent("../shared/vectors").standardizedFileURL
         return FileManager.default.fileExists(atPath: folder.path) ? folder : nil
@@ -126,10 +128,10 @@ extension FuzzTarget {
             }
         case .srtpOpen:
             return datagrams.flatMap { entry in
-                (0..<2).map { isRTCP in
-                    written("\(entry.name) (\(isRTCP))") { input in
+                [false, true].map { isRTCP in
+                    written(entry.name + (isRTCP ? " (SRTCP)" : " (SRTP)")) { input in
                         for code: UInt8 in [0, 2, 18] {
-                            input.byte(code | (isRTCP << 3))
+                            input.byte(isRTCP ? code | 8 : code)
                             input.chunk(entry.bytes)
                         }
                     }

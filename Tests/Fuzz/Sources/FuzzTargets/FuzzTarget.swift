@@ -55,7 +55,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     public var maximumInput: Int {
         switch self {
         case .sdpParse, .sdpOfferToAnswer: 65_536
-        case .linkDescription, .wholePeer: 8192
+        case .linkDescription: 8192
+        case .wholePeer: 16_384
         case .iceAgent, .audioReceiver, .videoAssembler, .dtlsDatagram: 4096
         default: 2000
         }

@@ -11,9 +11,14 @@ private let target: FuzzTarget = {
     let named = getenv("PETREL_FUZZ_TARGET").map { String(cString: $0) } ?? ""
     if let target = FuzzTarget(rawValue: named) { return target }
     let names = FuzzTarget.allCases.map(\.rawValue).joined(separator: " ")
-    fputs("PETREL_FUZZ_TARGET names no target: '\(named)'. There are: \(names)\n", stderr)
-    exit(2)
+    fail("PETREL_FUZZ_TARGET names no target: '\(named)'. There are: \(names)")
 }()
+
+private func fail(_ text: String) -> Never {
+    let line = Array((text + "\n").utf8)
+    _ = write(2, line, line.count)
+    exit(2)
+}
 
 /// What libFuzzer calls for each input.
 @_cdecl("LLVMFuzzerTestOneInput")
@@ -36,7 +41,6 @@ public func initialize(
         print("seeds written: \(try Corpus.writeSeeds(to: folder))")
         exit(0)
     } catch {
-        fputs("The seeds could not be written to \(folder): \(error)\n", stderr)
-        exit(1)
+        fail("The seeds could not be written to \(folder): \(error)")
     }
 }
