@@ -56,7 +56,7 @@ format:
 .PHONY: lint
 lint:
 	$(SWIFT) format lint --strict --parallel --recursive Package.swift Sources Tests $(wildcard Examples Benchmarks)
-	for script in Scripts/*.sh .ci/run; do bash -n "$$script"; done
+	for script in Scripts/*.sh Tests/Scripts/*.sh .ci/run; do bash -n "$$script"; done
 	if [ -x .venv/bin/python ]; then .venv/bin/python -m py_compile Scripts/*.py; fi
 
 ## docs: build the documentation of Petrel and PetrelLab into .build/docs, without warnings

@@ -3,6 +3,7 @@
 /// Rows lie ``strideY`` and ``strideUV`` bytes apart, multiples of 32, and every plane starts on a multiple of 32.
 /// Write to it only while nobody else reads it.
 public final class I420Buffer: @unchecked Sendable {
+    // @unchecked: written only by whoever holds the sole reference, read only once it is shared.
     /// The longest side in pixels: what fourteen bits of a VP8 key frame can say (RFC 6386 section 9.1).
     public static let maximumSide = 16383
     /// Bytes to which rows and planes are aligned: one 256-bit vector.

@@ -67,7 +67,7 @@ extension ICEAgent {
     public mutating func endOfLocalCandidates(now: Instant) {
         endOfLocalCandidates = true
         reportGathering()
-        updateDeadline()
+        updateDeadline(now: now)
     }
 
     /// Tells the agent the peer's credentials, from its description.
@@ -128,7 +128,7 @@ extension ICEAgent {
     /// peer may still be learned from its checks.
     public mutating func endOfRemoteCandidates(now: Instant) {
         current.endOfRemoteCandidates = true
-        updateDeadline()
+        updateDeadline(now: now)
     }
 
     /// Begins a new generation (RFC 8445 section 9): new credentials and candidates on both sides, the role stays.

@@ -21,9 +21,13 @@ extension ICEAgent {
 
     /// The time until a pair in set-up is checked again.
     private func interval(after pair: CandidatePair, now: Instant) -> TimeDelta {
-        if current.selected != nil { return ICETiming.recoveryInterval }
+        let isFast = now - pair.phaseStart < ICETiming.fastPhase
+        if current.selected != nil {
+            // The peer speaks from a new address (a rebinding), or a spare pair is tried.
+            return pair.requestReceived && isFast ? ICETiming.fastIntervalHeard : ICETiming.recoveryInterval
+        }
         var interval: TimeDelta
-        if now - pair.phaseStart < ICETiming.fastPhase {
+        if isFast {
             interval = pair.requestReceived ? ICETiming.fastIntervalHeard : ICETiming.fastInterval
         } else {
             interval = min(ICETiming.slowInterval, max(ICETiming.fastInterval, pair.interval) * 2)

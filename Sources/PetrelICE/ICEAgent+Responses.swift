@@ -77,8 +77,6 @@ extension ICEAgent {
         pairs[index].roundTrip = roundTrip
         pairs[index].totalRoundTrip += roundTrip
         pairs[index].firstUnanswered = nil
-        // Answered, and no media since the check left: quiet, not dead.
-        if pairs[index].lastMedia.map({ $0 < transaction.sentAt }) ?? true { pairs[index].silenceArmed = false }
         if isFirst {
             pairs[index].nextCheck = .distantFuture
             scheduleConsent(index, now: now, random: &random)

@@ -11,7 +11,7 @@ extension ICEAgent {
         sendDue(now: now, random: &random, out: &out)
         giveUp(now: now)
         reportGathering()
-        updateDeadline()
+        updateDeadline(now: now)
     }
 
     /// After every call that may have changed what is due.
@@ -20,7 +20,7 @@ extension ICEAgent {
         if let sendIndex, state == .disconnected, pairs[sendIndex].firstUnanswered == nil {
             setState(current.selected == sendID ? .completed : .connected)
         }
-        updateDeadline()
+        updateDeadline(now: now)
     }
 
     private mutating func dropPrevious() {
@@ -76,20 +76,6 @@ extension ICEAgent {
         return max(heard, unanswered) + ICETiming.recoveryAfter
     }
 
-    /// When ``watch(now:)`` has a spare pair to wake.
-    private func nextRecovery(_ pair: CandidatePair) -> Instant {
-        let start = recovery(pair)
-        guard !configuration.isLite, start < .distantFuture else { return .distantFuture }
-        var next = Instant.distantFuture
-        for spare in pairs
-        where spare.id != pair.id && spare.generation == current.number && spare.nextCheck == .distantFuture {
-            let stale = spare.lastResponse.map { $0 + ICETiming.recoveryAfter } ?? .distantPast
-            let rested = spare.lastCheckAt.map { $0 + ICETiming.recoveryInterval } ?? .distantPast
-            next = min(next, max(start, stale, rested))
-        }
-        return next
-    }
-
     /// Looks after the pair in use.
     private mutating func watch(now: Instant) {
         guard let sendIndex else { return }
@@ -121,16 +107,12 @@ extension ICEAgent {
         guard current.remote != nil, current.firstValidAt == nil, !configuration.isLite, state != .failed else {
             return nil
         }
-        // After a restart that led nowhere the old pair may still live: then there is nothing more to give up.
-        if sendID != nil, !pairs.contains(where: { $0.generation == current.number && $0.state != .failed }) {
-            return nil
-        }
         let latest = pairs.reduce(current.begunAt) { $1.generation == current.number ? max($0, $1.phaseStart) : $0 }
         let deadline = min(latest, current.begunAt + ICETiming.patience) + ICETiming.patience
         return deadline
     }
 
-    mutating func updateDeadline() {
+    mutating func updateDeadline(now: Instant) {
         guard state != .closed else {
             nextDeadline = .distantFuture
             return
@@ -144,23 +126,17 @@ extension ICEAgent {
         }
         var deadline = check == .distantFuture ? check : max(check, paceNext)
         if previous != nil { deadline = min(deadline, previousUntil) }
+        // What has been looked at already and found nothing to do is not a deadline any more.
+        func consider(_ instant: Instant) { if instant > now { deadline = min(deadline, instant) } }
         if let sendIndex {
             let pair = pairs[sendIndex]
             deadline = min(deadline, consentExpiry(pair))
-            if state != .disconnected { deadline = min(deadline, disconnection(pair)) }
-            deadline = min(deadline, nextRecovery(pair))
+            consider(disconnection(pair))
+            if pairs.count > 1 { consider(max(recovery(pair), now + ICETiming.recoveryInterval)) }
         }
-        if role == .controlling, !configuration.isLite, let first = current.firstValidAt {
-            // Only where there is something to choose: a deadline that nothing follows would never be over.
-            if current.nominated == nil {
-                if bestValid() != nil { deadline = min(deadline, first + ICETiming.nominationWait) }
-            } else if !current.nominationConfirmed, let at = current.nominatedAt,
-                pairs.contains(where: {
-                    $0.generation == current.number && $0.isValid && $0.id != current.nominated
-                })
-            {
-                deadline = min(deadline, at + ICETiming.nominationTimeout)
-            }
+        if role == .controlling, let first = current.firstValidAt {
+            consider(first + ICETiming.nominationWait)
+            if let at = current.nominatedAt { consider(at + ICETiming.nominationTimeout) }
         }
         if let setupDeadline { deadline = min(deadline, setupDeadline) }
         nextDeadline = deadline

@@ -105,11 +105,11 @@ public struct ICEAgent: Sendable {
 
     /// Stops for good and at once: nothing is sent any more, and the peer's next check is told so with 403
     /// (RFC 7675 section 5.2).
-    public mutating func close() {
+    public mutating func close(now: Instant) {
         guard state != .closed else { return }
         stopSending()
         setState(.closed)
-        updateDeadline()
+        updateDeadline(now: now)
     }
 
     /// Forgets every pair: nothing is sent, nothing but STUN is accepted.

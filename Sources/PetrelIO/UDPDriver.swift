@@ -31,6 +31,9 @@ public final class UDPDriver: @unchecked Sendable {
     private var isClosed = false
     /// Datagrams the kernel refused to take; they are lost like any other.
     public private(set) var sendFailures: UInt64 = 0
+    /// Datagrams handed to the kernel, and their bytes.
+    public private(set) var datagramsSent: UInt64 = 0
+    public private(set) var bytesSent: UInt64 = 0
 
     /// The longest datagram that is handed over; longer ones are no media and no control of ours.
     static let longestDatagram = 2048
@@ -91,6 +94,8 @@ public final class UDPDriver: @unchecked Sendable {
                 sendFailures &+= 1
                 continue
             }
+            datagramsSent &+= 1
+            bytesSent &+= UInt64(entry.length)
             var buffer = channel.allocator.buffer(capacity: entry.length)
             buffer.writeBytes(batch.bytes(index))
             let envelope = AddressedEnvelope(remoteAddress: socketAddress(entry.destination), data: buffer)

@@ -52,6 +52,11 @@ struct PacketHistory: ~Copyable {
         UnsafeRawBufferPointer(rebasing: memory.slot(index(layout.sequence))[..<layout.length])
     }
 
+    /// Lets `write` change the bytes of a packet that is still here.
+    mutating func patch(_ layout: Layout, _ write: (UnsafeMutableRawBufferPointer) -> Void) {
+        write(UnsafeMutableRawBufferPointer(rebasing: memory.slot(index(layout.sequence))[..<layout.length]))
+    }
+
     mutating func noteSent(_ sequence: Int64, now: Instant) {
         let index = index(sequence)
         guard layouts[index].sequence == sequence else { return }

@@ -179,8 +179,10 @@ public final class SendStream {
         _ sequence: Int64, into slot: UnsafeMutableRawBufferPointer, now: Instant, number: (Int) -> UInt16
     ) -> Int? {
         guard let layout = history.layout(sequence), layout.length <= slot.count else { return nil }
+        // Stamped where it is kept: without RTX it may be sent again, and then bit for bit the same, since a cipher must
+        // never meet two packets under one index (RFC 3711 section 9.1, RFC 7714 section 8.1).
+        history.patch(layout) { stamp($0, layout, now: now, number: number) }
         slot.copyMemory(from: history.bytes(layout))
-        stamp(slot, layout, now: now, number: number)
         history.noteSent(sequence, now: now)
         statistics.packetsSent &+= 1
         statistics.headerBytesSent &+= UInt64(layout.headerLength)
@@ -204,10 +206,11 @@ public final class SendStream {
             else { return nil }
             nextRTXSequence &+= 1
             length = wrapped
+            stamp(slot, layout, now: now, number: number)
         } else {
+            guard layout.timesSent > 0 else { return nil }
             slot.copyMemory(from: history.bytes(layout))
         }
-        stamp(slot, layout, now: now, number: number)
         history.noteSent(sequence, now: now)
         statistics.retransmittedPackets &+= 1
         statistics.retransmittedBytes &+= UInt64(layout.length - layout.headerLength)

@@ -170,7 +170,7 @@ extension Peer {
         guard state != .closed else { return }
         sendBye(now: now, into: &out)
         if let dtls, let path { dtls.close { out.append($0.bytes, to: path.remote, from: path.local) } }
-        agent.close()
+        agent.close(now: now)
         srtp = nil
         change(to: .closed)
     }
@@ -292,7 +292,7 @@ extension Peer {
         }
     }
 
-    private func isOurs(_ ssrc: UInt32) -> Bool {
+    func isOurs(_ ssrc: UInt32) -> Bool {
         senders.contains { $0.stream.ssrc == ssrc || $0.stream.rtxSSRC == ssrc }
     }
 
@@ -336,7 +336,10 @@ extension Peer {
         switch ice {
         case .failed: change(to: .failed, .noPath)
         case .disconnected: if state == .connected { change(to: .disconnected) }
-        case .connected, .completed: if state == .disconnected, srtp != nil { change(to: .connected) }
+        case .connected, .completed:
+            // A restart finds a way again even where the path was given up.
+            let isLost = state == .disconnected || state == .failed && failure == .noPath
+            if isLost, srtp != nil { change(to: .connected) }
         case .new, .checking, .closed: break
         }
     }

@@ -83,6 +83,7 @@ extension Peer {
         let length = try srtp.openRTP(bytes, length: bytes.count)
         agent.mediaReceived(from: remote, to: local, now: now)
         let packet = UnsafeRawBufferPointer(rebasing: bytes[..<length])
+        plaintextTap?(packet, remote, local)
         let header = try RTPHeader(parsing: packet.bytes)
         let extensions = RTPExtensions(reading: packet.bytes, header: header, map: remoteExtensions)
         if usesTransportFeedback, let number = extensions.transportSequenceNumber { arrivals.record(number, now: now) }
@@ -150,6 +151,8 @@ extension Peer {
             default: return nil
             }
         }
+        // Our own source cannot come from the other side: a loop, or a lie (RFC 3550 section 8.2).
+        guard !isOurs(header.ssrc) else { throw .rtpUnknownSource }
         var section = payload.section
         if let mid = extensions.mid {
             guard let named = payloads.section(mid: mid) else { throw .rtpUnknownSource }
@@ -176,11 +179,21 @@ extension Peer {
             else { throw .rtpSourceLimit }
             end(receiver: oldest)
         }
-        let index = receivers.count
+        // A place that has become free is used again, and so is its stream where the same source speaks again: what a
+        // peer can make us hold does not grow with its good-byes.
+        let ended = receivers.indices.filter { receivers[$0].section == section && receivers[$0].hasEnded }
+        let index = ended.first { receivers[$0].stream.ssrc == ssrc } ?? ended.first ?? receivers.count
         guard sources.bind(ssrc, to: .media(index)) else { throw .rtpSourceLimit }
-        let id = RemoteTrackID(number: index)
-        let stream = ReceiveStream(kind: kind, ssrc: ssrc)
-        receivers.append(Receiver(id: id, stream: stream, section: section, lastPacket: now))
+        let id = RemoteTrackID(number: nextRemoteTrack)
+        nextRemoteTrack += 1
+        let stream: ReceiveStream
+        if index < receivers.count, receivers[index].stream.ssrc == ssrc, receivers[index].stream.kind == kind {
+            stream = receivers[index].stream
+        } else {
+            stream = ReceiveStream(kind: kind, ssrc: ssrc)
+        }
+        let receiver = Receiver(id: id, stream: stream, section: section, lastPacket: now)
+        if index < receivers.count { receivers[index] = receiver } else { receivers.append(receiver) }
         configure(stream, description)
         let name = description.remoteStreams.first?.stream
         events.append(.trackAdded(id, kind, mid: description.mid, stream: name))
@@ -192,5 +205,13 @@ extension Peer {
         receivers[index].hasEnded = true
         sources.removeAll(receiver: index)
         events.append(.trackRemoved(receivers[index].id))
+    }
+}
+
+extension Peer {
+    /// The decoder of a track could not use what it got: nothing more of it is handed out before a key frame, which is
+    /// asked for.
+    public func requireKeyFrame(_ track: RemoteTrackID) {
+        receivers.first { $0.id == track }?.stream.requireKeyFrame()
     }
 }

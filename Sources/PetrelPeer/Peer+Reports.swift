@@ -43,6 +43,7 @@ extension Peer {
         guard let srtp else { throw .srtpNoKeys }
         let length = try srtp.openRTCP(bytes, length: bytes.count)
         agent.mediaReceived(from: remote, to: local, now: now)
+        plaintextTap?(UnsafeRawBufferPointer(rebasing: bytes[..<length]), remote, local)
         let packets = try RTCPCompound.parse(UnsafeRawBufferPointer(rebasing: bytes[..<length]).bytes)
         network.rtcpPacketsReceived &+= 1
         for packet in packets { apply(packet, now: now) }
@@ -163,7 +164,9 @@ extension Peer {
                     now: now, into: &out)
             }
         }
-        if usesTransportFeedback, let media = receivers.last(where: { !$0.hasEnded })?.stream.ssrc {
+        if usesTransportFeedback {
+            // After a good-bye there may be arrivals to report and no source left to name: zero means none.
+            let media = receivers.last(where: { !$0.hasEnded })?.stream.ssrc ?? 0
             while let feedback = arrivals.report(senderSSRC: own, mediaSSRC: media, now: now) {
                 append(.transportFeedback(feedback), to: &writer, now: now, into: &out)
             }
@@ -242,6 +245,7 @@ extension Peer {
         guard !writer.isEmpty, let srtp, let path else { return }
         let taken = out.append(to: path.remote, from: path.local) { slot in
             guard let length = writer.copy(into: slot) else { return nil }
+            plaintextTap?(UnsafeRawBufferPointer(rebasing: slot[..<length]), path.local, path.remote)
             do throws(DropReason) { return try srtp.protectRTCP(slot, length: length) } catch {
                 drops.count(error)
                 return nil

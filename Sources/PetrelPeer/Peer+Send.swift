@@ -99,6 +99,7 @@ extension Peer {
                     : stream.release(item.sequence, into: slot, now: now, number: number)
                 guard let length else { return nil }
                 released = true
+                plaintextTap?(UnsafeRawBufferPointer(rebasing: slot[..<length]), path.local, path.remote)
                 do throws(DropReason) { return try srtp.protectRTP(slot, length: length) } catch {
                     drops.count(error)
                     return nil

@@ -15,9 +15,10 @@ extension Peer {
         guard state != .closed else { return .distantFuture }
         switch reason {
         case .ice: return agent.nextDeadline
-        case .dtls: return dtls?.nextDeadline ?? .distantFuture
+        // Without a way to send, a deadline could not be served and would be due for ever.
+        case .dtls: return path == nil ? .distantFuture : dtls?.nextDeadline ?? .distantFuture
         case .pacing: return srtp == nil || path == nil ? .distantFuture : pacer.nextDeadline ?? .distantFuture
-        case .openingRepair: return opening.nextDeadline
+        case .openingRepair: return srtp == nil || path == nil ? .distantFuture : opening.nextDeadline
         case .feedback:
             guard srtp != nil, path != nil else { return .distantFuture }
             let rtt = roundTripTime

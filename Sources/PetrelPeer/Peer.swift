@@ -27,6 +27,10 @@ public final class Peer {
     /// Everything that was not used, by reason.
     public internal(set) var drops = DropCounters()
 
+    /// Called with every RTP and RTCP packet in the clear, before it is protected or after it was opened: for packet
+    /// captures on request. Arguments: the packet, where it comes from, where it goes.
+    public var plaintextTap: ((UnsafeRawBufferPointer, TransportAddress, TransportAddress) -> Void)?
+
     var random: RandomSource
     var agent: ICEAgent
     var negotiator: Negotiator
@@ -44,6 +48,7 @@ public final class Peer {
 
     var senders: [Sender] = []
     var receivers: [Receiver] = []
+    var nextRemoteTrack = 0
     var sources = SourceTable()
     var remoteExtensions = RTPExtensionMap.none
     var payloads = PayloadTable()
@@ -116,12 +121,16 @@ public final class Peer {
     func change(to new: PeerState, _ reason: PeerFailure? = nil) {
         guard state != new, state != .closed else { return }
         state = new
-        if new == .failed { failure = reason }
+        failure = new == .failed ? reason : nil
         events.append(.stateChanged(new, reason))
     }
 
     /// Where media goes now; nil while there is no way or consent to send.
-    var path: ICEPath? { state == .closed || state == .failed ? nil : agent.sendPath }
+    ///
+    /// A path that was lost may come back by a restart; nothing else that failed does.
+    var path: ICEPath? {
+        state == .closed || state == .failed && failure != .noPath ? nil : agent.sendPath
+    }
 }
 
 /// A track of ours and its stream.

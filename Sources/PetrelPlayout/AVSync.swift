@@ -47,9 +47,6 @@ public struct AVSync: Sendable {
             self.buffer = buffer
             self.own = own
         }
-
-        /// From capture to render if the receiver followed its own wish.
-        var natural: TimeDelta { captureToRender - buffer + own }
     }
 
     public let configuration: Configuration
@@ -65,6 +62,11 @@ public struct AVSync: Sendable {
     public private(set) var videoExtra: TimeDelta = .zero
 
     private var smoothed: Double?
+    /// By how much each buffer exceeds its own wish when nobody asks it to: audio moves in blocks.
+    private var audioSlack: TimeDelta = .milliseconds(6)
+    private var videoSlack: TimeDelta = .zero
+    /// Slack is a matter of one block of sound or so: 15 ms. Beyond, a buffer is still on its way.
+    private static let longestSlack: TimeDelta = .milliseconds(15)
     private var last: Instant?
 
     public init(configuration: Configuration = Configuration()) { self.configuration = configuration }
@@ -73,8 +75,12 @@ public struct AVSync: Sendable {
     /// have something to render: the first call sets the delays without moving there slowly.
     public mutating func update(audio: StreamDelay, video: StreamDelay, at now: Instant) {
         skew = video.captureToRender - audio.captureToRender
+        if audioExtra == .zero { audioSlack = Self.slack(audioSlack, audio) }
+        if videoExtra == .zero { videoSlack = Self.slack(videoSlack, video) }
         // What the skew would be if nobody waited for anybody.
-        let natural = (video.natural - audio.natural).seconds
+        let naturalAudio = audio.captureToRender - audio.buffer + audio.own + audioSlack
+        let naturalVideo = video.captureToRender - video.buffer + video.own + videoSlack
+        let natural = (naturalVideo - naturalAudio).seconds
         let passed = last.map { max(0, min(1, (now - $0).seconds)) } ?? 0
         let isFirst = last == nil
         last = now
@@ -87,8 +93,8 @@ public struct AVSync: Sendable {
         let wantedVideo = value < 0 ? min(TimeDelta.seconds(beyond), configuration.maximumVideoDelay) : .zero
         audioExtra = isFirst ? wantedAudio : move(audioExtra, to: wantedAudio, by: configuration.audioRate * passed)
         videoExtra = isFirst ? wantedVideo : move(videoExtra, to: wantedVideo, by: configuration.videoRate * passed)
-        audioMinimum = audioExtra > .zero ? audio.own + audioExtra : .zero
-        videoMinimum = videoExtra > .zero ? video.own + videoExtra : .zero
+        audioMinimum = audioExtra > .zero ? audio.own + audioSlack + audioExtra : .zero
+        videoMinimum = videoExtra > .zero ? video.own + videoSlack + videoExtra : .zero
     }
 
     /// One stream ended or was muted: nobody waits for it.
@@ -100,6 +106,11 @@ public struct AVSync: Sendable {
         smoothed = nil
         skew = nil
         last = nil
+    }
+
+    private static func slack(_ slack: TimeDelta, _ stream: StreamDelay) -> TimeDelta {
+        let measured = max(.zero, min(longestSlack, stream.buffer - stream.own))
+        return slack + (measured - slack) * 0.2
     }
 
     private func move(_ value: TimeDelta, to wanted: TimeDelta, by seconds: Double) -> TimeDelta {

@@ -3,7 +3,7 @@
 ///
 /// Two distributions, because they answer two questions. The worst lateness of each half second says how long the
 /// buffer must wait for packets that come in order. Packets that come out of order (retransmitted, recovered,
-/// rerouted) are worth waiting for only while one percent less loss costs no more than 20 ms of delay.
+/// rerouted) are worth waiting for only while one percent less loss costs no more than 40 ms of delay.
 struct AudioDelayTarget: Sendable {
     /// The interval whose worst lateness counts once: 500 ms.
     static let interval: Int64 = 24_000
@@ -15,8 +15,8 @@ struct AudioDelayTarget: Sendable {
     private static let reorderBucket: Int64 = 960
     /// The share of half seconds in which every packet shall be in time.
     private static let quantile = 0.95
-    /// What one percent of loss may cost: 20 ms.
-    private static let costPerLostShare = 100.0
+    /// What one percent of loss may cost: 40 ms, two buckets.
+    private static let costPerLostShare = 200.0
 
     private var baseline = ArrivalBaseline(window: AudioDelayTarget.window)
     private var worst = DelayHistogram(bucketCount: 1024, forgetFactor: 0.983)

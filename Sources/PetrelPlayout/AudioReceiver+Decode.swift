@@ -23,6 +23,7 @@ extension AudioReceiver {
             if missing > 0, missing < 1000 { delay.lost(Int(missing)) }
         }
         delay.played()
+        recentlyPlayed.insert(timestamp: packet.timestamp, sequence: packet.sequence)
         lastSequence = packet.sequence
         nextTimestamp = packet.end
         waits.add(now - packet.arrival, at: now)

@@ -30,6 +30,10 @@ extension AudioReceiver {
             let early = offset - base < -48_000
             var late = false
             if let next = nextTimestamp { late = timestamp + Int64(length) / 2 < next }
+            if late, recentlyPlayed.contains(timestamp: timestamp, sequence: sequence) {
+                statistics.duplicatePackets += 1
+                return discard(.rtpDuplicate)
+            }
             if early || late {
                 guard suspicion.isConfirmed(by: offset, at: arrivalTicks, early: early) else {
                     // The lateness of a packet that missed its time is what the target must learn from.
@@ -46,7 +50,8 @@ extension AudioReceiver {
 
         let hasFEC = decoder.carriesFEC(bytes)
         var capture = Int64.min
-        if let captureTime, captureTime > .distantPast {
+        // A capture time comes from the remote's clock: one that is 146 years away is none.
+        if let captureTime, captureTime.nanoseconds.magnitude < 1 << 62 {
             capture = (captureTime - configuration.codecDelay).nanoseconds
         }
         let packet = AudioPacketQueue.Packet(

@@ -152,7 +152,7 @@ extension AudioReceiver {
             return
         }
         // Concealment while the position held has covered a part of the gap already.
-        let excess = min(gap, buffered - target)
+        let excess = min(gap, buffered - Int64(samples.count) - jitterTicks, buffered - minimumDelay)
         if excess >= 240 || gap < Int64(AudioTicks.concealmentStep) {
             nextTimestamp = next + (gap < Int64(AudioTicks.concealmentStep) ? gap : excess)
             return
@@ -200,7 +200,7 @@ extension AudioReceiver {
 
         // Removing the leftover is free; each block beyond it takes a block of slack, if the packets of the last
         // half second all waited that long.
-        let spare = max(0, min((slack - jitter - 96) / block, (waits.value - 48) / block))
+        let spare = max(0, min((slack - jitter - 48) / block, (waits.value - 48) / block))
         var most = slack >= jitter ? leftover + spare * block : 0
         if minimumDelay > 0 { most = min(most, 2 * (buffered - minimumDelay)) }
         guard most >= Int64(TimeStretch.lags.lowerBound) else {

@@ -83,6 +83,7 @@ public final class AudioReceiver {
     /// The timestamp of the packet whose FEC was played.
     var usedFEC: Int64?
     var highestTimestamp: Int64?
+    var recentlyPlayed = RecentPackets()
     var suspicion = Suspicion()
     var waits = RecentLeast(partLength: 12_000)
     var budget = StretchBudget()

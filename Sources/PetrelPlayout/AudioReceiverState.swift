@@ -101,8 +101,8 @@ struct StretchBudget {
     ///   - excess: samples too many in the buffer (negative: too few).
     mutating func pass(excess: Int64) {
         if pause > 0 { pause -= 1 }
-        // 3 % of time plus half of what is beyond 20 ms each second, at most 30 %.
-        let faster = min(144, 14.4 + Double(max(0, excess - 960)) * 0.005)
+        // 3 % of time, and all that is beyond 20 ms within a second; at most 30 %.
+        let faster = min(144, 14.4 + Double(max(0, excess - 960)) * 0.01)
         let slower = min(96, 14.4 + Double(max(0, -excess)) * 0.03)
         removable = min(720, removable + faster)
         insertable = min(720, insertable + slower)
@@ -125,4 +125,26 @@ struct StretchBudget {
 
     mutating func failed() { wanted += 1 }
     mutating func content() { wanted = 0 }
+}
+
+/// The packets played lately, so that a duplicate is not taken for a late packet: it says nothing about delay.
+struct RecentPackets {
+    private var slots = InlineArray<512, Int64>(repeating: .min)
+
+    func contains(timestamp: Int64, sequence: Int64) -> Bool {
+        slots[Self.slot(timestamp)] == Self.key(timestamp, sequence)
+    }
+
+    /// A packet displaces another of the same slot; a duplicate of what is forgotten counts as late, nothing worse.
+    mutating func insert(timestamp: Int64, sequence: Int64) {
+        slots[Self.slot(timestamp)] = Self.key(timestamp, sequence)
+    }
+
+    private static func key(_ timestamp: Int64, _ sequence: Int64) -> Int64 {
+        timestamp ^ (sequence &* 0x2545_F491_4F6C_DD1D)
+    }
+
+    private static func slot(_ timestamp: Int64) -> Int {
+        Int((UInt64(bitPattern: timestamp) &* 0x9E37_79B9_7F4A_7C15) >> 55)
+    }
 }

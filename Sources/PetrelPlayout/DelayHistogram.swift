@@ -44,6 +44,16 @@ struct DelayHistogram: Sendable {
         shares[clamped(other)] += weight
     }
 
+    /// Moves everything `buckets` down; what would fall below the first bucket counts for it.
+    mutating func shiftDown(by buckets: Int) {
+        guard buckets > 0 else { return }
+        for index in 1..<bucketCount {
+            let share = shares[index]
+            shares[index] = 0
+            shares[max(0, index - buckets)] += share
+        }
+    }
+
     /// The least bucket with at most `1 - probability` of the weight above it.
     func quantile(_ probability: Double) -> Int {
         var above = 1 - probability

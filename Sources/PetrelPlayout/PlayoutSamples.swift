@@ -51,11 +51,10 @@ final class PlayoutSamples {
         count += segment.count
         if let last = segments.indices.last {
             let previous = segments[last]
-            let follows =
-                segment.timestamp == .min
-                ? previous.timestamp == .min : previous.timestamp == segment.timestamp - Int64(previous.count)
+            // Decoded segments stay apart: each has its own capture time, and clocks drift.
             let merge =
-                previous.kind == segment.kind && follows && (previous.capture == .min) == (segment.capture == .min)
+                previous.kind == segment.kind && previous.timestamp == .min && segment.timestamp == .min
+                && previous.capture == .min && segment.capture == .min
             if merge || segments.count >= Self.segmentLimit {
                 segments[last].count += segment.count
                 return

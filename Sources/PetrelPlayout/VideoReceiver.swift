@@ -71,6 +71,9 @@ public struct VideoReceiver: Sendable {
     /// Decoded pictures that wait at most; decoding pauses beyond. Each is 1.4 MB at 720p.
     public static let maximumPictures = 6
 
+    /// For no longer than this, late frames are decoded without being shown to catch up: 80 ms.
+    public static let longestSkip: TimeDelta = .milliseconds(80)
+
     public private(set) var timeline: VideoTimeline
     public private(set) var statistics = Statistics()
     public private(set) var freezes = FreezeDetector()
@@ -87,6 +90,7 @@ public struct VideoReceiver: Sendable {
     }
     private var entries: [Entry] = []
     private var lastID: Int64?
+    private var lastRender: Instant?
 
     public init(configuration: VideoTimeline.Configuration = .init()) {
         timeline = VideoTimeline(configuration: configuration)
@@ -132,7 +136,9 @@ public struct VideoReceiver: Sendable {
         statistics.jitterBufferMinimumDelay += timeline.jitterDelay.seconds
         statistics.jitterBufferEmittedCount += 1
         let newerIsDue = index + 1 < entries.count && entries[index + 1].renderTime <= now
-        return DecodeOrder(id: entry.frame.id, renderTime: entry.renderTime, isReferenceOnly: newerIsDue)
+        // A decoder that is always behind must show something now and then.
+        let starves = lastRender.map { now - $0 > Self.longestSkip } ?? true
+        return DecodeOrder(id: entry.frame.id, renderTime: entry.renderTime, isReferenceOnly: newerIsDue && !starves)
     }
 
     /// Notes the end of decoding.
@@ -175,6 +181,7 @@ public struct VideoReceiver: Sendable {
         statistics.framesRendered += 1
         if now - entry.renderTime > .milliseconds(5) { statistics.framesLate += 1 }
         freezes.rendered(at: now)
+        lastRender = now
         return RenderOrder(
             id: entry.frame.id, timestamp: entry.frame.timestamp, captureTime: entry.frame.captureTime,
             renderTime: entry.renderTime, skipped: due)

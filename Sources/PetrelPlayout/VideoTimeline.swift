@@ -34,8 +34,14 @@ public struct VideoTimeline: Sendable {
     public static let quantile = 0.95
     /// The window of the fastest arrival: 4 s. If it grows, a longer path counts as lateness for longer.
     public static let baselineWindow: TimeDelta = .seconds(4)
-    /// Lateness beyond it is an outage or a jump of the timestamps, not jitter: 1 s.
-    public static let longestLateness: TimeDelta = .seconds(1)
+    /// Earlier than the fastest frame by this much is a jump of the timestamps, not a better path: 1 s.
+    public static let longestLead: TimeDelta = .seconds(1)
+    /// Lateness beyond it is an outage, not jitter: 300 ms. If it grew, every outage would leave delay behind.
+    public static let longestLateness: TimeDelta = .milliseconds(300)
+    /// A rise of the fastest arrival by more than this is another path, not the jitter of the fastest: 20 ms.
+    public static let pathChange: TimeDelta = .milliseconds(20)
+    /// Frames that complete within this time of each other were held up by one cause, and count once: 5 ms.
+    public static let groupLength: TimeDelta = .milliseconds(5)
 
     public let configuration: Configuration
     /// The least delay, set from outside.
@@ -44,7 +50,7 @@ public struct VideoTimeline: Sendable {
     public private(set) var currentDelay: TimeDelta
 
     private var baseline = ArrivalBaseline(window: VideoTimeline.baselineWindow.nanoseconds)
-    private var lateness = DelayHistogram(bucketCount: 1001, forgetFactor: 0.995)
+    private var lateness = DelayHistogram(bucketCount: 301, forgetFactor: 0.995)
     private var decoding = DelayHistogram(bucketCount: 129, forgetFactor: 0.99)
     private var meanSize = 0.0
     private var lastArrival: Instant?
@@ -95,19 +101,27 @@ public struct VideoTimeline: Sendable {
     ///   - arrival: when its last packet came.
     public mutating func insert(timestamp: Int64, size: Int, arrival: Instant) -> Instant {
         let media = Self.nanoseconds(timestamp)
-        let offset = arrival.nanoseconds.subtractingReportingOverflow(media).partialValue
-        if let base = baseline.value, offset < base - Self.longestLateness.nanoseconds {
+        // Bounded, so that no difference below can overflow: 73 years from the origin of the clock.
+        let arrival = Instant(nanoseconds: max(-(1 << 61), min(1 << 61, arrival.nanoseconds)))
+        let offset = arrival.nanoseconds - media
+        if let base = baseline.value, offset < base - Self.longestLead.nanoseconds {
             // Earlier than any path allows: the timestamps have jumped.
             baseline.reset()
             lastRender = nil
         }
+        let before = baseline.value
         baseline.update(offset: offset, at: arrival.nanoseconds)
         let base = baseline.value ?? offset
+        if let before, base - before > Self.pathChange.nanoseconds {
+            // The path became longer: what looked late was the new normal.
+            lateness.shiftDown(by: Int(min(1000, (base - before) / 1_000_000)))
+        }
         let late = TimeDelta(nanoseconds: max(0, offset - base))
         let isOutsized = meanSize > 0 && Double(size) > 2.5 * meanSize
         let bounded = Double(max(0, min(size, 1 << 24)))
         meanSize = meanSize == 0 ? bounded : meanSize + (bounded - meanSize) / 32
-        if !isOutsized, late < Self.longestLateness {
+        let isOfGroup = lastArrival.map { arrival - $0 < Self.groupLength } ?? false
+        if !isOutsized, !isOfGroup, late < Self.longestLateness {
             lateness.add(Int(late.nanoseconds / 1_000_000))
         }
         move(at: arrival)

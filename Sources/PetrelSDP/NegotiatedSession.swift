@@ -126,7 +126,7 @@ public struct NegotiatedSection: Hashable, Sendable {
     public var kind: MediaKind
     /// Not in use: declined by either side.
     public var isRejected: Bool
-    /// Our transceiver of this section; nil where it is rejected.
+    /// Our transceiver of this section; of a rejected section the one that has just been stopped, or nil.
     public var transceiver: Int?
     /// Whether we may send and whether we must be ready to receive.
     public var sends = false

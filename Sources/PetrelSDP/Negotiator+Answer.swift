@@ -158,7 +158,8 @@ extension Negotiator {
 extension NegotiatedTransport {
     /// Whether a description asks for another DTLS association than this one (RFC 8842 section 4).
     func isNewAssociation(_ remote: TransportDescription) -> Bool {
-        remoteTLSID != remote.tlsID || Set(remoteFingerprints) != Set(remote.fingerprints.filter(\.hash.isStrong))
+        LocalTransport.differ(remoteTLSID, remote.tlsID)
+            || Set(remoteFingerprints) != Set(remote.fingerprints.filter(\.hash.isStrong))
     }
 }
 
@@ -166,6 +167,15 @@ extension LocalTransport? {
     /// Whether announcing `next` after this asks for another DTLS association (RFC 8842 section 4).
     func isNewAssociation(_ next: LocalTransport?) -> Bool {
         guard let self, let next else { return false }
-        return Set(self.fingerprints) != Set(next.fingerprints) || self.tlsID != next.tlsID
+        return Set(self.fingerprints) != Set(next.fingerprints) || LocalTransport.differ(self.tlsID, next.tlsID)
+    }
+}
+
+extension LocalTransport {
+    /// Whether two tls-id name different associations; one that is absent says nothing, since answers leave it out where
+    /// the offer had none (RFC 8842 section 5.3).
+    static func differ(_ left: String?, _ right: String?) -> Bool {
+        guard let left, let right else { return false }
+        return left != right
     }
 }

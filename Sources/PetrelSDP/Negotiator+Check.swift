@@ -137,7 +137,7 @@ extension Negotiator {
     /// Numbers keep their meaning while a section lives (RFC 3264 section 8.3.2, RFC 8285 section 7).
     private func checkNumbers(_ section: MediaSection, _ index: Int) throws(SDPError) {
         // Only what the other side wrote counts: numbers that we offered and it did not take are free for it.
-        guard let before = agreed.remote?.media[at: index] else { return }
+        guard !section.isRejected, let before = agreed.remote?.media[at: index] else { return }
         for map in section.rtpMaps {
             guard before.rtpMap(map.payloadType)?.isSameEncoding(as: map) ?? true else {
                 throw SDPError(.payloadTypeReused, "payload type \(map.payloadType) changes its meaning")
@@ -172,7 +172,9 @@ extension Negotiator {
             guard before.remoteIsICELite == description.isICELite else {
                 throw SDPError(.iceLiteChanged, "a=ice-lite changes without an ICE restart")
             }
-            guard Set(before.remoteICEOptions) == Set(remote.iceOptions ?? []) else {
+            // A description without the line says nothing about options.
+            let options = remote.iceOptions ?? before.remoteICEOptions
+            guard before.remoteICEOptions.isEmpty || Set(before.remoteICEOptions) == Set(options) else {
                 throw SDPError(.iceOptionsChanged, "a=ice-options changes without an ICE restart")
             }
         }

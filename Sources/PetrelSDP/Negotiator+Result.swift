@@ -48,6 +48,7 @@ extension Negotiator {
         guard let remoteUfrag = theirs.iceUfrag, let remotePassword = theirs.icePassword,
             let localUfrag = ours.iceUfrag, let localPassword = ours.icePassword
         else { throw SDPError(.missingICECredentials, "a description without ICE credentials") }
+        let before = session?.transport
         // The answer has the last word on the role: active is the client.
         let answered = agreement.weOffered ? theirs.setup : ours.setup
         let weAnswer = !agreement.weOffered
@@ -63,18 +64,18 @@ extension Negotiator {
             ended = ended || section.endOfCandidates
             for candidate in section.candidates where known.insert(candidate).inserted { candidates.append(candidate) }
         }
-        let before = session?.transport
         return NegotiatedTransport(
             localUfrag: localUfrag, localPassword: localPassword, remoteUfrag: remoteUfrag,
             remotePassword: remotePassword, remoteIsICELite: remote.isICELite,
-            remoteICEOptions: theirs.iceOptions ?? [], remoteCandidates: candidates, remoteEndOfCandidates: ended,
+            remoteICEOptions: theirs.iceOptions ?? before?.remoteICEOptions ?? [], remoteCandidates: candidates,
+            remoteEndOfCandidates: ended,
             isICERestart: before.map { $0.remoteUfrag != remoteUfrag } ?? false,
             remoteFingerprints: theirs.fingerprints.filter(\.hash.isStrong),
             role: (answered == .active) == weAnswer ? .client : .server,
             isNewAssociation: before.map {
                 $0.isNewAssociation(theirs) || agreed.localTransport.isNewAssociation(agreement.localTransport)
             } ?? true,
-            remoteTLSID: theirs.tlsID)
+            remoteTLSID: theirs.tlsID ?? before?.remoteTLSID)
     }
 
     private static func fill(

@@ -100,7 +100,8 @@ extension TransportDescription {
             icePassword = text
         case "ice-options":
             let options = attribute.value.split(32).map(\.text)
-            for option in options where !SDPSyntax.isToken(option, maximum: 64) { throw attribute.bad() }
+            // Commas, which a known library writes between options, are let pass.
+            for option in options where !SDPSyntax.isVisible(option, maximum: 64) { throw attribute.bad() }
             iceOptions = options.isEmpty ? nil : options
         case "fingerprint": try readFingerprint(attribute)
         case "setup":

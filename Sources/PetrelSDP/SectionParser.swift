@@ -156,7 +156,8 @@ struct SectionParser {
     private mutating func readStream(_ attribute: Attribute) throws(SDPError) -> Bool {
         switch attribute.name {
         case "msid":
-            guard let msid = Self.msid(attribute.value) else { throw attribute.bad() }
+            // A line without a stream names nothing.
+            guard let msid = Self.msid(attribute.value) else { return true }
             guard section.streams.count < limits.sources else { throw SDPError(.tooMany, "too many a=msid lines") }
             section.streams.append(msid)
         case "ssrc": try readSource(attribute)

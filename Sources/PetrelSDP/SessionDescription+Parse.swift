@@ -47,9 +47,10 @@ extension SessionDescription {
 struct DescriptionParser {
     let limits: SDPLimits
     private var lineCount = 0
-    private var sawBlankLine = false
+    private var blankLine: Int?
     private var sawName = false
-    private var session: SessionDescription?
+    private var sawOrigin = false
+    private var session = SessionDescription(origin: Origin(sessionID: 0, sessionVersion: 0))
     private var attributeCount = 0
     /// The section being read.
     private var section: SectionParser?
@@ -60,10 +61,12 @@ struct DescriptionParser {
         lineCount &+= 1
         if line.isEmpty {
             // Blank lines at the end are forgiven, in the middle they are not.
-            sawBlankLine = true
+            blankLine = blankLine ?? lineCount
             return
         }
-        guard !sawBlankLine else { throw SDPError(.unexpectedLine, "a blank line within the description") }
+        if let blankLine {
+            throw SDPError(.unexpectedLine, line: blankLine, "a blank line within the description")
+        }
         guard line.count <= limits.lineBytes else {
             throw SDPError(.lineTooLong, "\(line.count) octets, at most \(limits.lineBytes)")
         }
@@ -84,20 +87,21 @@ struct DescriptionParser {
             }
             return
         }
-        guard session != nil else {
+        guard sawOrigin else {
             guard type == UInt8(ascii: "o") else { throw SDPError(.missingLine, "o= must follow v=") }
-            session = SessionDescription(origin: try Self.origin(value))
+            session.origin = try Self.origin(value)
+            sawOrigin = true
             return
         }
         switch type {
         case UInt8(ascii: "s"):
             guard section == nil, !sawName else { throw SDPError(.unexpectedLine, "s= stands once, before m=") }
             sawName = true
-            session?.name = value.bytes.isEmpty ? "-" : value.text
+            session.name = value.bytes.isEmpty ? "-" : value.text
         case UInt8(ascii: "m"): try beginSection(value)
         case UInt8(ascii: "c"):
             guard value.split(4).count == 3 else { throw SDPError(.badLine, "c= needs three parts: \(value.text)") }
-            if section != nil { section?.section.connection = value.text } else { session?.connection = value.text }
+            if section != nil { section?.section.connection = value.text } else { session.connection = value.text }
         case UInt8(ascii: "b"): try readBandwidth(value)
         case UInt8(ascii: "a"): try readAttribute(value)
         case UInt8(ascii: "t"), UInt8(ascii: "r"), UInt8(ascii: "z"), UInt8(ascii: "i"), UInt8(ascii: "u"),
@@ -123,14 +127,14 @@ struct DescriptionParser {
     private mutating func beginSection(_ value: Field) throws(SDPError) {
         guard sawName else { throw SDPError(.missingLine, "s= must stand before m=") }
         try closeSection()
-        guard let count = session?.media.count, count < limits.sections else {
+        guard session.media.count < limits.sections else {
             throw SDPError(.tooMany, "more than \(limits.sections) m= sections")
         }
         section = try SectionParser(value, limits: limits)
     }
 
     private mutating func closeSection() throws(SDPError) {
-        if let finished = section?.section { session?.media.append(finished) }
+        if let finished = section?.section { session.media.append(finished) }
         section = nil
     }
 
@@ -141,7 +145,7 @@ struct DescriptionParser {
         }
         let limit = BandwidthLimit(type: name.text, value: number)
         try countAttribute()
-        if section != nil { section?.section.bandwidths.append(limit) } else { session?.bandwidths.append(limit) }
+        if section != nil { section?.section.bandwidths.append(limit) } else { session.bandwidths.append(limit) }
     }
 
     private mutating func countAttribute() throws(SDPError) {
@@ -165,10 +169,6 @@ struct DescriptionParser {
     }
 
     private mutating func readSession(_ attribute: Attribute) throws(SDPError) {
-        guard var session else { return }
-        // Taken out, so that the arrays are changed in place and not copied.
-        self.session = nil
-        defer { self.session = session }
         if try session.transport.read(attribute) { return }
         switch attribute.name {
         case "group":
@@ -194,7 +194,7 @@ struct DescriptionParser {
 
     mutating func finished() throws(SDPError) -> SessionDescription {
         try closeSection()
-        guard let session else { throw SDPError(.missingLine, lineCount == 0 ? "v=0 must come first" : "no o= line") }
+        guard sawOrigin else { throw SDPError(.missingLine, lineCount == 0 ? "v=0 must come first" : "no o= line") }
         guard sawName else { throw SDPError(.missingLine, "no s= line") }
         return session
     }

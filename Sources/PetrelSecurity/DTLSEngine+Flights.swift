@@ -17,10 +17,12 @@ extension DTLSEngine {
                 guard record.epoch == 1 else { return record }
                 var record = record
                 record.text = sealer?.open(record.bytes)
+                _ = sealer?.use(record.sequence)
                 return record
             }
             flightBegan = now
             interval = configuration.retransmission
+            renewals = 0
             unaskedLeft = isHandshakeDone ? Self.unaskedRepeats : 0
             sendFlight(now: now, isRepeat: false, emit: emit)
         } else {
@@ -33,15 +35,18 @@ extension DTLSEngine {
         if isHandshakeDone, role == .client { flight = [] }
     }
 
-    /// Sends the flight at hand, every record of it under a new number (RFC 6347 section 4.2.2), in as few datagrams as
-    /// the MTU allows (section 4.1.1).
+    /// Sends the flight at hand, its records in the clear under new numbers (RFC 6347 section 4.2.2), in as few
+    /// datagrams as the MTU allows (section 4.1.1).
     func sendFlight(now: Instant, isRepeat: Bool, emit: (UnsafeRawBufferPointer) -> Void) {
         flightSent = now
-        if isRepeat { repeatedFlights &+= 1 }
+        if isRepeat {
+            repeatedFlights &+= 1
+            renewFinished(now: now)
+        }
         var datagram: [UInt8] = []
         datagram.reserveCapacity(mtu)
         for record in flight {
-            let bytes = numbered(record, isRepeat: isRepeat)
+            let bytes = numbered(record)
             if !datagram.isEmpty, datagram.count + bytes.count > mtu {
                 datagram.withUnsafeBytes(emit)
                 datagram.removeAll(keepingCapacity: true)
@@ -75,15 +80,29 @@ extension DTLSEngine {
         record.withUnsafeBytes(emit)
     }
 
-    private func numbered(_ record: DTLSOutboundRecord, isRepeat: Bool) -> [UInt8] {
-        if record.epoch == 0 {
-            var bytes = record.bytes
-            DTLSRecord.renumber(&bytes, nextOutbound)
-            nextOutbound += 1
-            return bytes
+    /// Seals a client's Finished anew when it is old enough, so that a server that has taken it repeats its answer.
+    ///
+    /// In between the same record goes out again: a server that has it drops it as a replay. A server's own Finished is
+    /// never renewed: a client that has it drops the copy, but would answer a new one with its own last flight, without
+    /// end.
+    private func renewFinished(now: Instant) {
+        guard role == .client, renewals < Self.renewalAges.count,
+            now - flightBegan >= .milliseconds(Self.renewalAges[renewals])
+        else { return }
+        for index in flight.indices where flight[index].epoch == 1 {
+            guard let text = flight[index].text, let record = sealer?.seal(type: flight[index].type, text) else {
+                continue
+            }
+            flight[index].bytes = record
         }
-        if isRepeat, let text = record.text, let sealed = sealer?.seal(type: record.type, text) { return sealed }
-        _ = sealer?.use(record.sequence)
-        return record.bytes
+        renewals += 1
+    }
+
+    private func numbered(_ record: DTLSOutboundRecord) -> [UInt8] {
+        guard record.epoch == 0 else { return record.bytes }
+        var bytes = record.bytes
+        DTLSRecord.renumber(&bytes, nextOutbound)
+        nextOutbound += 1
+        return bytes
     }
 }

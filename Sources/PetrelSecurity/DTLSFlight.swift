@@ -28,9 +28,10 @@ struct DTLSOutboundRecord {
 
 /// Seals records of our own direction in epoch 1.
 ///
-/// A repeated Finished must be a new record (RFC 6347 section 4.2.2): a server that has taken it already drops a copy as
-/// a replay and would never repeat the answer that was lost. OpenSSL makes at most twelve repeats and then gives up, so
-/// the repeats are sealed here, with the keys of the association and the sequence numbers that OpenSSL has not used.
+/// A repeated Finished must now and then be a new record (RFC 6347 section 4.2.2): a server that has taken it already
+/// drops a copy as a replay and would never repeat the answer that was lost. OpenSSL makes at most twelve repeats, on its
+/// own clock, and then gives up; so they are sealed here, with the keys of the association and sequence numbers (and so
+/// nonces) that OpenSSL has not used on the wire.
 struct DTLSSealer: ~Copyable {
     private var keys = petrel_dtls_sealer()
     /// The sequence number of the next record in epoch 1.

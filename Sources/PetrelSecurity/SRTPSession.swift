@@ -9,10 +9,13 @@ public import PetrelCore
 /// authenticated. A packet that fails changes nothing. Inbound duplicates and packets older than the window are
 /// refused; outbound a packet may be protected again only if it is the same bit for bit. One owner, one thread at a
 /// time; the bytes should start at a multiple of four, since libsrtp2 reads words.
+///
+/// The rollover counter is guessed from the sequence numbers (RFC 3711 section 3.3.1): a sender starts below 2^15, and
+/// a receiver that misses 2^15 packets in a row around a wrap cannot open that SSRC again under these keys.
 public final class SRTPSession {
     /// The replay window in packets: at 2,000 packets per second half a second of reordering. RFC 3711 section 3.3.2
     /// asks for at least 64; each SSRC costs a bit per packet.
-    public static let replayWindow: UInt = 1024
+    public static let replayWindow = 1024
 
     /// The free octets `protectRTP` needs behind a packet: a 16-octet tag. libsrtp2 writes no more than the tag, as no
     /// MKI is used.
@@ -35,12 +38,19 @@ public final class SRTPSession {
 
     private static let libraryReady: Bool = srtp_init() == srtp_err_status_ok
 
-    /// Takes the keys of a handshake; `role` is this endpoint's side of it.
-    public init(_ material: borrowing SRTPKeyingMaterial, role: DTLSRole) throws(DTLSFailure) {
+    /// Takes the keys of a handshake.
+    /// - Parameters:
+    ///   - role: this endpoint's side of the handshake.
+    ///   - replayWindow: the packets behind the newest that are still taken, 64 to 32,767.
+    public init(
+        _ material: borrowing SRTPKeyingMaterial, role: DTLSRole, replayWindow: Int = SRTPSession.replayWindow
+    ) throws(DTLSFailure) {
         guard Self.libraryReady else { throw DTLSFailure(.library, "libsrtp2 did not start") }
         let profile = material.profile
-        let outbound = Self.direction(material, writtenBy: role, outbound: true)
-        let inbound = Self.direction(material, writtenBy: role == .client ? .server : .client, outbound: false)
+        let window = UInt(min(max(replayWindow, 64), 32_767))
+        let peer: DTLSRole = role == .client ? .server : .client
+        let outbound = Self.direction(material, writtenBy: role, outbound: true, window: window)
+        let inbound = Self.direction(material, writtenBy: peer, outbound: false, window: window)
         guard let outbound, let inbound else {
             if let outbound { srtp_dealloc(outbound) }
             if let inbound { srtp_dealloc(inbound) }
@@ -151,12 +161,12 @@ public final class SRTPSession {
     }
 
     private static func direction(
-        _ material: borrowing SRTPKeyingMaterial, writtenBy role: DTLSRole, outbound: Bool
+        _ material: borrowing SRTPKeyingMaterial, writtenBy role: DTLSRole, outbound: Bool, window: UInt
     ) -> srtp_t? {
         let profile = UInt32(material.profile.rawValue)
         return material.withKeyAndSalt(writtenBy: role) { keyAndSalt in
             var session: srtp_t?
-            let status = petrel_srtp_create(&session, profile, outbound ? 1 : 0, keyAndSalt, Self.replayWindow)
+            let status = petrel_srtp_create(&session, profile, outbound ? 1 : 0, keyAndSalt, window)
             return status == srtp_err_status_ok ? session : nil
         }
     }

@@ -61,7 +61,8 @@ struct DTLSIdentityTests {
         #expect(pair.isConnected && pair.agree)
     }
 
-    @Test("fingerprints that come late and do not match: closed with an encrypted fatal alert", arguments: [true, false])
+    @Test(
+        "fingerprints that come late and do not match: closed with an encrypted fatal alert", arguments: [true, false])
     func lateMismatch(atServer: Bool) {
         let pair = atServer ? DTLSPair(expectClient: nil) : DTLSPair(expectServer: nil)
         let (waiting, other) = atServer ? (pair.server, pair.client) : (pair.client, pair.server)
@@ -116,7 +117,11 @@ struct DTLSIdentityTests {
         let edits: [(String, ([Record]) -> [Record], DTLSFailure.Kind)] = [
             (
                 "empty list",
-                { $0.map { $0.messageType == 11 ? .fragment(type: 11, total: 3, sequence: 1, offset: 0, [0, 0, 0]) : $0 } },
+                {
+                    $0.map {
+                        $0.messageType == 11 ? .fragment(type: 11, total: 3, sequence: 1, offset: 0, [0, 0, 0]) : $0
+                    }
+                },
                 .noCertificate
             ),
             (

@@ -37,12 +37,14 @@ struct DTLSEngineTests {
         return try SRTPSession(material, role: engine.role)
     }
 
-    @Test("the server's order of profiles decides, and only common ones are used", arguments: [
-        ([SRTPProfile.aes128CMSHA1_80, .aeadAES128GCM], SRTPProfile.preferred, SRTPProfile.aeadAES128GCM),
-        ([.aeadAES128GCM], [.aes128CMSHA1_80, .aeadAES128GCM], .aeadAES128GCM),
-        ([.aes128CMSHA1_80], SRTPProfile.preferred, .aes128CMSHA1_80),
-        ([.aeadAES256GCM], SRTPProfile.preferred, .aeadAES256GCM),
-    ])
+    @Test(
+        "the server's order of profiles decides, and only common ones are used",
+        arguments: [
+            ([SRTPProfile.aes128CMSHA1_80, .aeadAES128GCM], SRTPProfile.preferred, SRTPProfile.aeadAES128GCM),
+            ([.aeadAES128GCM], [.aes128CMSHA1_80, .aeadAES128GCM], .aeadAES128GCM),
+            ([.aes128CMSHA1_80], SRTPProfile.preferred, .aes128CMSHA1_80),
+            ([.aeadAES256GCM], SRTPProfile.preferred, .aeadAES256GCM),
+        ])
     func profiles(offered: [SRTPProfile], taken: [SRTPProfile], agreed: SRTPProfile) {
         var client = DTLSEngine.Configuration()
         client.profiles = offered

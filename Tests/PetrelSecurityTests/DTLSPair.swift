@@ -93,7 +93,9 @@ final class DTLSPair {
         let end = now + limit
         while !isDone(self) {
             // Equal arrivals keep their order.
-            let next = flying.indices.min { flying[$0].arrival < flying[$1].arrival || (flying[$0].arrival == flying[$1].arrival && $0 < $1) }
+            let next = flying.indices.min {
+                flying[$0].arrival < flying[$1].arrival || (flying[$0].arrival == flying[$1].arrival && $0 < $1)
+            }
             let arrival = next.map { flying[$0].arrival } ?? .distantFuture
             let deadline = min(client.nextDeadline, server.nextDeadline)
             let due = min(arrival, deadline)

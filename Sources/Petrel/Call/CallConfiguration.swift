@@ -1,5 +1,4 @@
 public import Logging
-public import PetrelCore
 
 /// How a ``Call`` is set up. The defaults suit a call between two people.
 public struct CallConfiguration: Sendable {

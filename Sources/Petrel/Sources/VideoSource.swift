@@ -24,7 +24,7 @@ public final class TestCardSource: VideoSource {
 
     private final class PictureMaker: @unchecked Sendable {
         // Only the thread of the track asks for pictures.
-        let card: TestCard
+        var card: TestCard
         var index = 0
         init(_ card: TestCard) { self.card = card }
     }
@@ -47,15 +47,15 @@ public final class TestSpeechSource: AudioSource {
 
     private final class SignalState: @unchecked Sendable {
         // Only the thread of the track asks for samples.
-        var position = 0
+        var position: Int64 = 0
         let signal = SpeechLikeSignal()
     }
 
     public init() {}
 
     public func read(into samples: UnsafeMutableBufferPointer<Int16>) -> Bool {
-        state.signal.fill(samples, from: state.position)
-        state.position += samples.count
+        state.signal.fill(samples, channels: 1, from: state.position)
+        state.position += Int64(samples.count)
         return true
     }
 }

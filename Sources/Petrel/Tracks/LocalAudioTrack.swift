@@ -1,4 +1,5 @@
-public import PetrelCodecs
+internal import Logging
+internal import PetrelCodecs
 internal import PetrelCore
 internal import PetrelIO
 internal import PetrelPeer

@@ -1,3 +1,4 @@
+internal import Logging
 public import PetrelCodecs
 internal import PetrelCongestion
 internal import PetrelCore
@@ -22,6 +23,7 @@ public final class LocalVideoTrack: Sendable {
         var encodedFrames = 0
         var encodeTime = TimeDelta.zero
         var size = VideoSize(width: 0, height: 0)
+        var onEncode: (@Sendable (I420Buffer, _ captureUnixNanoseconds: Int64) -> Void)?
     }
 
     let id: LocalTrackID
@@ -75,6 +77,12 @@ public final class LocalVideoTrack: Sendable {
         previous?.stop()
     }
 
+    /// Calls `body` with each picture that the encoder takes, and when it was captured (nanoseconds since 1970), on the
+    /// encoder's thread.
+    public func onEncode(_ body: @escaping @Sendable (I420Buffer, _ captureUnixNanoseconds: Int64) -> Void) {
+        settings.withLock { $0.onEncode = body }
+    }
+
     /// While muted nothing is sent; the other side keeps the last picture.
     public var isMuted: Bool {
         get { settings.withLock { $0.isMuted } }
@@ -121,12 +129,14 @@ private struct VideoEncoding {
         var framesPerSecond: Double
         var forceKeyFrame: Bool
         var maximumSize: VideoSize?
+        var onEncode: (@Sendable (I420Buffer, Int64) -> Void)?
     }
 
     func run(_ thread: WorkerThread) {
         let encoder = VP8Encoder()
         var pool = FrameBufferPool(limit: 8)
         while let work = next() {
+            work.onEncode?(work.frame.buffer, engine.wallClock.unixNanoseconds(at: work.frame.captureTime))
             let picture = work.maximumSize.map { fit(work.frame.buffer, into: $0) } ?? work.frame.buffer
             let output = pool.take(capacity: 128 * 1024)
             let began = MonotonicClock.now
@@ -158,7 +168,7 @@ private struct VideoEncoding {
             defer { settings.wantsKeyFrame = false }
             return Work(
                 frame: frame, rate: settings.rate, framesPerSecond: settings.framesPerSecond,
-                forceKeyFrame: settings.wantsKeyFrame, maximumSize: settings.maximumSize)
+                forceKeyFrame: settings.wantsKeyFrame, maximumSize: settings.maximumSize, onEncode: settings.onEncode)
         }
         return work ?? nil
     }

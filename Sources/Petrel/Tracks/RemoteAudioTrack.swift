@@ -1,4 +1,5 @@
-public import PetrelCodecs
+internal import Logging
+internal import PetrelCodecs
 public import PetrelCore
 internal import PetrelIO
 internal import PetrelMedia
@@ -35,6 +36,9 @@ public struct ReceivedAudioPacket: Sendable {
     public var payload: FrameBuffer
     /// RTP timestamp, extended to 64 bits; 48 kHz.
     public var timestamp: Int64
+    /// When its first sample was captured, on the wall clock of the sender, in nanoseconds since 1970; nil while not
+    /// known.
+    public var captureUnixNanoseconds: Int64?
     public var arrivedAt: Instant
 }
 
@@ -125,7 +129,8 @@ private struct AudioPlaying {
                 for sink in encodedSinks {
                     sink(
                         ReceivedAudioPacket(
-                            payload: packet.payload, timestamp: packet.timestamp, arrivedAt: packet.arrival))
+                            payload: packet.payload, timestamp: packet.timestamp,
+                            captureUnixNanoseconds: packet.captureTime?.unixNanoseconds, arrivedAt: packet.arrival))
                 }
                 receiver.insert(
                     timestamp: packet.timestamp, sequence: packet.sequence, payload: packet.payload,

@@ -1,3 +1,4 @@
+internal import Logging
 public import PetrelCodecs
 public import PetrelCore
 internal import PetrelIO

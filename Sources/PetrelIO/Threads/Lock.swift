@@ -11,6 +11,7 @@ public import PetrelCore
 /// A mutex with a condition, around a value. The only lock of the project: the thread sanitizer understands pthread's
 /// and not the standard library's.
 public final class Lock<Value>: @unchecked Sendable {
+    // @unchecked: the value is touched only while the mutex is held.
     // @unchecked: `value` is touched only while `mutex` is held.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>

@@ -35,7 +35,11 @@ public struct CapacityTrace: Hashable, Sendable {
     /// `link` with its rate replaced by that of the trace, averaged over windows; its scripted changes are dropped.
     /// After its end the trace begins anew, up to `length`.
     ///
-    /// - Parameter floor: the rate of windows without any opportunity: a rate of zero would mean no limit.
+    /// - Parameters:
+    ///   - link: everything but the capacity.
+    ///   - window: how long opportunities are counted for one rate.
+    ///   - length: how long the changes go on.
+    ///   - floor: the rate of windows without any opportunity: a rate of zero would mean no limit.
     public func applied(
         to link: LinkDescription, window: TimeDelta = .milliseconds(100), length: TimeDelta,
         floor: DataRate = .kilobitsPerSecond(8)

@@ -44,6 +44,8 @@ public struct Link: Sendable {
 
     /// Creates a link.
     /// - Parameters:
+    ///   - description: the link's conditions, changes and outages.
+    ///   - seed: of all its randomness.
     ///   - start: the origin of the changes and outages of the description.
     public init(_ description: LinkDescription, seed: UInt64, start: Instant = .zero) {
         self.description = description.normalized

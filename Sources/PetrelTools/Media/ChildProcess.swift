@@ -25,8 +25,6 @@ final class ChildProcess: Sendable {
     private let complaints: Int32
     private let state = Mutex(State())
 
-    /// How long a program may take to end after SIGTERM before it gets SIGKILL.
-    static let patienceSeconds = 2.0
     /// The size asked for the pipe: room for one 720p picture saves the program a wait per 64 KiB. More than the
     /// system grants (/proc/sys/fs/pipe-max-size, usually 1 MiB) is refused, and the usual 64 KiB stay.
     static let pipeBytes: Int32 = 1 << 20
@@ -108,19 +106,14 @@ final class ChildProcess: Sendable {
     }
 
     /// Ends the program if it still runs, and waits for its end. A reader in ``read(into:)`` meets the end of output.
+    ///
+    /// With SIGKILL, because a reader of media has nothing to tidy up, and ffmpeg waiting for room in the pipe would
+    /// not hear a gentler word.
     func close() {
         state.withLock { state in
             guard state.isRunning else { return }
-            kill(processIdentifier, SIGTERM)
-            let deadline = Date().addingTimeInterval(Self.patienceSeconds)
-            while !reap(&state, WNOHANG) {
-                if Date() > deadline {
-                    kill(processIdentifier, SIGKILL)
-                    _ = reap(&state, 0)
-                    return
-                }
-                usleep(1000)
-            }
+            kill(processIdentifier, SIGKILL)
+            _ = reap(&state, 0)
         }
     }
 

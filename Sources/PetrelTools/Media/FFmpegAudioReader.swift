@@ -5,6 +5,7 @@ internal import Synchronization
 ///
 /// The pipe holds some seconds of a file ahead; ffmpeg waits when nobody reads.
 public final class FFmpegAudioReader: SoundReader, @unchecked Sendable {
+    // @unchecked: what changes lies behind the mutex or belongs to the reading thread.
     public enum Source: Equatable, Sendable {
         case file(String)
         /// A microphone by the name of its ALSA device, for example `default` or `hw:1` (Linux).

@@ -63,6 +63,7 @@ extension FFmpegVideoReader.Source {
 /// What the reading thread and the reader share. The thread holds on to this and not to the reader, so that dropping
 /// the reader ends the thread.
 private final class PictureEngine: @unchecked Sendable {
+    // @unchecked: what changes is touched only under the condition's lock.
     /// Pictures read ahead: at 720p 1.4 MB each. More of them cover longer waits for the disk and cost memory.
     static let ahead = 4
     /// A file that has given no picture after this long never will, as far as a caller is concerned.

@@ -31,7 +31,7 @@ public struct DirectionAnalysis: Sendable {
     private static func match(_ sent: [PeerLog.VideoSent], _ rendered: [PeerLog.VideoRendered]) -> [ShownFrame] {
         var byStamp = [[PeerLog.VideoSent]](repeating: [], count: stampModulus)
         for frame in sent where frame.counter >= 0 { byStamp[frame.counter % stampModulus].append(frame) }
-        return rendered.map { picture in
+        return rendered.sorted { $0.renderMs < $1.renderMs }.map { picture in
             var shown = ShownFrame(
                 counter: nil, captureMs: nil, renderMs: picture.renderMs, width: picture.width, height: picture.height,
                 recorded: picture.recorded)

@@ -27,10 +27,15 @@ public enum RTCPCompound {
             guard length <= rest else { throw .badLength }
             var end = offset &+ length
             if head & 0x20 != 0 {
-                // Padding is for the last packet only, in multiples of four (RFC 3550 section 6.4.1).
-                guard length == rest else { throw .rtcpMalformed }
                 let padding = Int(bytes.wire8(end &- 1))
-                guard padding > 0, padding & 3 == 0, padding <= length &- 4 else { throw .rtcpMalformed }
+                guard padding > 0, padding <= length &- 4 else { throw .rtcpMalformed }
+                // Padding is for the last packet only, in multiples of four (RFC 3550 section 6.4.1). Browsers fill
+                // up each transport-wide feedback with one to three bytes of it, wherever it stands, so that one is
+                // let through.
+                let isTransportFeedback =
+                    bytes.wire8(offset &+ 1) == RTCPCode.transportLayerFeedback
+                    && head & 0x1F == RTCPCode.formatTransportFeedback
+                guard isTransportFeedback || (length == rest && padding & 3 == 0) else { throw .rtcpMalformed }
                 end &-= padding
             }
             packets.append(

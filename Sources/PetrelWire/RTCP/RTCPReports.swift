@@ -42,12 +42,12 @@ public struct RTCPReportBlock: Hashable, Sendable {
     /// - Parameters:
     ///   - arrival: when the block came, on the clock that wrote the sender report.
     /// - Returns: nil where no sender report had come, and where the result is negative or above 64 s: no path is
-    ///   that long, the values are.
+    ///   that long, the values are wrong. Up to 3/65536 s below zero is zero: each of the three values is cut.
     public func roundTripTime(at arrival: NTPTime) -> TimeDelta? {
         guard lastSenderReport != 0 else { return nil }
         let units = Int64(Int32(bitPattern: arrival.compact &- lastSenderReport &- delaySinceLastSenderReport))
-        guard units >= 0, units < 64 << 16 else { return nil }
-        return TimeDelta(nanoseconds: (units * 1_000_000_000) >> 16)
+        guard units >= -3, units < 64 << 16 else { return nil }
+        return TimeDelta(nanoseconds: (max(0, units) * 1_000_000_000) >> 16)
     }
 }
 

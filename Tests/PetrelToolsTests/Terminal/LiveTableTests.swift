@@ -1,5 +1,6 @@
-import PetrelTools
 import Testing
+
+@testable import PetrelTools
 
 @Suite struct LiveTableTests {
     static var snapshot: CallSnapshot {
@@ -32,5 +33,46 @@ import Testing
                 == "running  12 of 20 s  caller->callee: size 1280x720, fps 30.0, bitrate 2312 kbit/s, latency 64 ms, "
                 + "loss 5.0 %, repaired 118 packets, freezes 0, concealed 0.0 %, skew -4 ms")
         #expect(LiveTable.plainLines(CallSnapshot(state: "connecting")) == ["connecting"])
+    }
+}
+
+@Suite struct RedrawTests {
+    /// A terminal that knows the few words that a redraw uses.
+    struct Terminal {
+        var rows: [String] = [""]
+        var row = 0
+
+        mutating func write(_ text: String) {
+            var rest = Substring(text)
+            while let character = rest.first {
+                if character == "\u{1B}" {
+                    rest = rest.dropFirst(2)
+                    let number = Int(rest.prefix { $0.isNumber }) ?? 1
+                    rest = rest.drop { $0.isNumber }
+                    switch rest.first {
+                    case "A": row = max(0, row - number)
+                    case "K": rows[row] = ""
+                    case "J": rows = Array(rows[...row].dropLast()) + [""]
+                    default: Issue.record("unknown word of the terminal")
+                    }
+                } else if character == "\n" {
+                    row += 1
+                    if row == rows.count { rows.append("") }
+                } else if character != "\r" {
+                    rows[row].append(character)
+                }
+                rest = rest.dropFirst()
+            }
+        }
+    }
+
+    @Test func tableStaysInItsPlace() {
+        var terminal = Terminal()
+        terminal.write("before\n")
+        terminal.write(LiveTable.redraw(["one", "two long", "three"], over: 0, columns: 80))
+        terminal.write(LiveTable.redraw(["1", "2", "3"], over: 3, columns: 80))
+        #expect(terminal.rows == ["before", "1", "2", "3", ""])
+        terminal.write(LiveTable.redraw(["a line that is longer than the terminal"], over: 3, columns: 6))
+        #expect(terminal.rows == ["before", "a line", ""])
     }
 }
