@@ -170,7 +170,7 @@ extension Peer {
         guard state != .closed else { return }
         sendBye(now: now, into: &out)
         if let dtls, let path { dtls.close { out.append($0.bytes, to: path.remote, from: path.local) } }
-        agent.close()
+        agent.close(now: now)
         srtp = nil
         change(to: .closed)
     }
