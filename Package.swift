@@ -125,9 +125,19 @@ let package = Package(
         tests("PetrelMedia", ["PetrelMedia", "PetrelCongestion", "PetrelWire", "PetrelCore"]),
         tests("PetrelCodecs", ["PetrelCodecs", "PetrelCore"]),
         tests("PetrelPlayout", ["PetrelPlayout", "PetrelCodecs", "PetrelCore"]),
-        tests("PetrelPeer", ["PetrelPeer", "PetrelSDP", "PetrelWire", "PetrelCore", "PetrelLab"]),
+        tests(
+            "PetrelPeer",
+            [
+                "PetrelPeer", "PetrelScenario", "PetrelMedia", "PetrelCongestion", "PetrelICE", "PetrelSecurity",
+                "PetrelSDP", "PetrelWire", "PetrelCore", "PetrelLab",
+            ]),
         tests("PetrelLab", ["PetrelLab", "PetrelCore"]),
-        tests("Scenario", ["PetrelScenario", "PetrelPeer", "PetrelLab", "PetrelCodecs", "PetrelCore"]),
+        tests(
+            "Scenario",
+            [
+                "PetrelScenario", "PetrelPeer", "PetrelMedia", "PetrelCongestion", "PetrelICE", "PetrelSDP",
+                "PetrelLab", "PetrelCodecs", "PetrelCore",
+            ]),
         tests("Petrel", ["Petrel", "PetrelCore"]),
         tests("PetrelTools", ["PetrelTools", "PetrelCodecs", "PetrelCore"]),
         // The fuzz targets as functions: a test target replays them here, and the package Tests/Fuzz builds the same

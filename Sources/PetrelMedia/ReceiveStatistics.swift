@@ -2,7 +2,7 @@ public import PetrelCore
 
 /// What a receiver counts of one source for its reports (RFC 3550 section 6.4.1 and appendix A).
 public struct ReceiveStatistics: Sendable {
-    /// What came in: packets, bytes of payload and of headers, packets that came twice, the highest sequence number.
+    /// Packets as they were first sent: those sent again have a sequence of their own (RFC 4588), and would hide loss.
     public private(set) var packetsReceived: UInt64 = 0
     public private(set) var bytesReceived: UInt64 = 0
     public private(set) var headerBytesReceived: UInt64 = 0
@@ -32,11 +32,13 @@ public struct ReceiveStatistics: Sendable {
     public mutating func received(
         sequence: Int64, timestamp: UInt32, headerBytes: Int, payloadBytes: Int, isRepair: Bool, now: Instant
     ) {
-        if highestSequence == nil { firstSequence = sequence }
-        packetsReceived &+= 1
+        if !isRepair {
+            if highestSequence == nil { firstSequence = sequence }
+            packetsReceived &+= 1
+        }
         bytesReceived &+= UInt64(clamping: payloadBytes)
         headerBytesReceived &+= UInt64(clamping: headerBytes)
-        let isNewest = sequence > (highestSequence ?? .min)
+        let isNewest = sequence > (highestSequence ?? .min) && !isRepair
         if isNewest { highestSequence = sequence }
         // A packet sent again says nothing about the jitter of the path.
         guard isNewest, !isRepair else { return }

@@ -35,9 +35,9 @@ public final class ReceiveStream {
     /// A jump of the sequence number beyond this needs a second packet to be believed (RFC 3550 appendix A.1).
     static let largestJump: Int64 = 3000
     static let largestMisorder: Int64 = 1000
-    /// Packets asked for before the first one seen, where that is not the start of a frame; the sender ignores
-    /// requests for what never was.
-    static let unseenStart: Int64 = 24
+    /// Packets asked for before the first one seen, where that is not the start of a key frame; the sender ignores
+    /// requests for what never was. Less than a first key frame has, and a lossy start waits for a second one.
+    static let unseenStart: Int64 = 64
     /// A hole that blocks the picture for so long (and a round trip) asks for a key frame.
     static let patience = TimeDelta.milliseconds(400)
     /// The shortest time between two requests for a key frame.
@@ -127,8 +127,8 @@ public final class ReceiveStream {
         guard let place = admit(header, isRepair: isRepair, now: now) else { throw .rtpSequenceJump }
         if firstArrival == nil {
             firstArrival = now
-            // The start of the first frame may be what was lost: nothing but the frame's head tells.
-            if asksForMissing, !startsFrame { nacks.expect(before: place.sequence, count: Self.unseenStart, now: now) }
+            // The first key frame may be what was lost: nothing but its head tells.
+            if asksForMissing, !isKeyFrame { nacks.expect(before: place.sequence, count: Self.unseenStart, now: now) }
         }
         if asksForMissing, !nacks.received(place.sequence, now: now) { assembler.requireKeyFrame() }
         let note = VideoPacketNote(

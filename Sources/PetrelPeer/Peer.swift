@@ -41,6 +41,8 @@ public final class Peer {
     var dtlsRole = PetrelSecurity.DTLSRole.client
     var dtlsFingerprints: [PetrelSecurity.Fingerprint] = []
     var dtlsIsStarted = false
+    /// As a client, when the handshake was begun; as a server, when its first flight came.
+    var handshakeBegan: Instant?
     var remoteUfrag: String?
     var gatheringIsComplete = false
     let cname: String
@@ -68,6 +70,7 @@ public final class Peer {
     var audioRate = DataRate.kilobitsPerSecond(48)
     var opening = OpeningRepair()
     var earlyHandshake = EarlyDatagrams()
+    var earlyMedia = EarlyMedia()
     let scratch = SlotMemory(count: 1, slotSize: EgressBatch.maximumDatagram)
     var missing: [UInt16] = []
     var results: [PacketResult] = []

@@ -31,7 +31,7 @@ public final class AudioReceiver {
         public var codecDelay: TimeDelta
 
         public init(
-            channels: Int = 1, startDelay: TimeDelta = .milliseconds(30), maximumDelay: TimeDelta = .milliseconds(1000),
+            channels: Int = 1, startDelay: TimeDelta = .milliseconds(15), maximumDelay: TimeDelta = .milliseconds(1000),
             maximumPackets: Int = 256, codecDelay: TimeDelta = .microseconds(6500)
         ) {
             self.channels = channels

@@ -1,7 +1,9 @@
 public import PetrelCongestion
 public import PetrelCore
+public import PetrelICE
 public import PetrelLab
 public import PetrelMedia
+public import PetrelPeer
 
 /// A call to be rehearsed in virtual time.
 public struct VirtualCallConfiguration: Sendable {
@@ -48,6 +50,10 @@ public struct VirtualCallConfiguration: Sendable {
     public var callee = Side()
     /// The time an offer or answer takes to reach the other side.
     public var signallingDelay = TimeDelta.zero
+    /// Candidates follow the descriptions one by one (RFC 8838), each after this long; nil: they are in them.
+    public var trickleDelay: TimeDelta?
+    /// Both sides have IPv6 addresses only.
+    public var usesIPv6 = false
     public var bandwidth = BandwidthEstimator.Configuration()
     /// The rate the video encoder is set to at the most.
     public var maximumVideoRate = DataRate.kilobitsPerSecond(1800)
@@ -132,6 +138,18 @@ public struct VirtualCallResult: Sendable {
     public var traceHash: UInt64 = 0
     public var datagrams: UInt64 = 0
     public init() {}
+}
+
+/// What else one side of a rehearsed call has noticed. All times are true time since the offer was created.
+public struct VirtualCallLog: Sendable {
+    public var iceStates: [(at: Instant, state: String)] = []
+    public var paths: [(at: Instant, path: ICEPath)] = []
+    public var tracksAdded: [(at: Instant, track: RemoteTrackID, kind: StreamKind)] = []
+    public var tracksRemoved: [(at: Instant, track: RemoteTrackID)] = []
+    /// What came of each track of the other side.
+    public var videoFrames: [RemoteTrackID: Int] = [:]
+    public var audioPackets: [RemoteTrackID: Int] = [:]
+    public var lastAudioPacket: Instant?
 }
 
 /// Order statistics of a list.

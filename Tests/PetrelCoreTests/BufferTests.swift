@@ -7,29 +7,37 @@ import Testing
         let here = try #require(TransportAddress("127.0.0.1", port: 1))
         let there = try #require(TransportAddress("127.0.0.1", port: 2))
         let first: [UInt8] = [1, 2, 3]
-        #expect(batch.append(first.span.bytes, to: there, from: here))
+        let isTaken = batch.append(first.span.bytes, to: there, from: here)
+        #expect(isTaken)
         let gaveUp = batch.append(to: there, from: here) { _ in nil }
         #expect(!gaveUp)
         let second = batch.append(to: there, from: here) { slot in
             slot[0] = 9
             return 1
         }
-        #expect(second && batch.isFull)
-        #expect(!batch.append(first.span.bytes, to: there, from: here))
-        #expect(Array(batch.bytes(0)) == first)
-        #expect(Array(batch.bytes(1)) == [9])
-        #expect(batch.entry(1).destination == there)
+        let isFull = batch.isFull
+        #expect(second && isFull)
+        let third = batch.append(first.span.bytes, to: there, from: here)
+        #expect(!third)
+        let contents = [Array(batch.bytes(0)), Array(batch.bytes(1))]
+        #expect(contents == [first, [9]])
+        let destination = batch.entry(1).destination
+        #expect(destination == there)
         batch.removeAll()
-        #expect(batch.count == 0)
+        let count = batch.count
+        #expect(count == 0)
         let tooLong = [UInt8](repeating: 0, count: 5000)
-        #expect(!batch.append(tooLong.span.bytes, to: there, from: here))
+        let isTooLongTaken = batch.append(tooLong.span.bytes, to: there, from: here)
+        #expect(!isTooLongTaken)
     }
 
     @Test func slotsAreApartAndAligned() {
         let memory = SlotMemory(count: 3, slotSize: 100)
-        #expect(memory.stride == 128)
+        let stride = memory.stride
+        #expect(stride == 128)
         for index in 0..<3 { memory.slot(index).initializeMemory(as: UInt8.self, repeating: UInt8(index)) }
-        for index in 0..<3 { #expect(memory.slot(index).allSatisfy { $0 == UInt8(index) }) }
+        let areApart = (0..<3).map { index in memory.slot(index).allSatisfy { $0 == UInt8(index) } }
+        #expect(areApart == [true, true, true])
     }
 
     @Test func aPoolHandsOutOnlyWhatNobodyHolds() {
