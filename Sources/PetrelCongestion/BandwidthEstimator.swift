@@ -22,7 +22,7 @@ public struct BandwidthEstimator: Sendable {
     /// Feedback silent for so long (while packets are sent) halves the rate.
     static let silence = TimeDelta.milliseconds(1000)
 
-    private let configuration: Configuration
+    private var configuration: Configuration
     private var trend = DelayTrend()
     private var arrived = RateWindow()
     private var lastDecrease: Instant?
@@ -38,6 +38,13 @@ public struct BandwidthEstimator: Sendable {
     public init(configuration: Configuration = Configuration()) {
         self.configuration = configuration
         target = min(max(configuration.start, configuration.minimum), configuration.maximum)
+    }
+
+    /// Changes the bounds of the estimate; the estimate moves into them at once.
+    public mutating func setLimits(minimum: DataRate, maximum: DataRate) {
+        configuration.minimum = minimum
+        configuration.maximum = max(minimum, maximum)
+        target = clamp(target)
     }
 
     /// Takes in one feedback message: the packets it speaks of, in the order of their numbers.
