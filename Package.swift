@@ -125,11 +125,31 @@ let package = Package(
         tests("PetrelMedia", ["PetrelMedia", "PetrelCongestion", "PetrelWire", "PetrelCore"]),
         tests("PetrelCodecs", ["PetrelCodecs", "PetrelCore"]),
         tests("PetrelPlayout", ["PetrelPlayout", "PetrelCodecs", "PetrelCore"]),
-        tests("PetrelPeer", ["PetrelPeer", "PetrelSDP", "PetrelWire", "PetrelCore", "PetrelLab"]),
+        tests(
+            "PetrelPeer",
+            [
+                "PetrelPeer", "PetrelScenario", "PetrelMedia", "PetrelCongestion", "PetrelICE", "PetrelSecurity",
+                "PetrelSDP", "PetrelWire", "PetrelCore", "PetrelLab",
+            ]),
         tests("PetrelLab", ["PetrelLab", "PetrelCore"]),
-        tests("Scenario", ["PetrelScenario", "PetrelPeer", "PetrelLab", "PetrelCodecs", "PetrelCore"]),
+        tests(
+            "Scenario",
+            [
+                "PetrelScenario", "PetrelPeer", "PetrelMedia", "PetrelCongestion", "PetrelICE", "PetrelSDP",
+                "PetrelLab", "PetrelCodecs", "PetrelCore",
+            ]),
         tests("Petrel", ["Petrel", "PetrelCore"]),
         tests("PetrelTools", ["PetrelTools", "PetrelCodecs", "PetrelCore"]),
+        // The fuzz targets as functions: a test target replays them here, and the package Tests/Fuzz builds the same
+        // sources with libFuzzer, which needs unsafe flags that this package must not have. In no product.
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "PetrelCore", "PetrelWire", "PetrelSDP", "PetrelICE", "PetrelSecurity", "PetrelMedia", "PetrelCodecs",
+                "PetrelPlayout", "PetrelPeer", "PetrelLab",
+            ],
+            path: "Tests/Fuzz/Sources/FuzzTargets"),
+        tests("FuzzReplay", ["FuzzTargets", "PetrelCore"]),
         tests("House"),
     ],
     swiftLanguageModes: [.v6]

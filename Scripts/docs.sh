@@ -4,17 +4,24 @@
 #   Scripts/docs.sh [TARGET...]
 #
 # PETREL_DOCS makes Package.swift ask for the plugin, which users of the package never fetch. The build has a folder of
-# its own, so that it does not disturb another one.
+# its own, .build-docs, so that it does not disturb another one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PETREL_DOCS=1
 
-scratch="${BUILD:-.build}-docs"
+build="${BUILD:-.build}"
 [ $# -gt 0 ] || set -- Petrel PetrelLab
+mkdir -p "$build/docs"
 for target in "$@"; do
-    mkdir -p "$scratch/docs"
-    swift package --scratch-path "$scratch" --allow-writing-to-directory "$scratch/docs" \
-        generate-documentation --target "$target" --warnings-as-errors \
-        --output-path "$scratch/docs/$target.doccarchive" --transform-for-static-hosting --hosting-base-path "$target"
-    echo "$target: $scratch/docs/$target.doccarchive" >&2
+    archive="$build/docs/$target.doccarchive"
+    rm -rf "$archive"
+    swift package --scratch-path "$build-docs" --allow-writing-to-directory "$build/docs" \
+        generate-documentation --target "$target" --warnings-as-errors --output-path "$archive" \
+        --transform-for-static-hosting --hosting-base-path "$target"
+    # The plugin has been seen to fail with exit code 0: what counts is that there is a result.
+    if [ ! -f "$archive/index.html" ]; then
+        echo "docs: $target was not built" >&2
+        exit 1
+    fi
+    echo "docs: $target is in $archive" >&2
 done

@@ -9,6 +9,7 @@ public final class I420Buffer: @unchecked Sendable {
     /// Bytes to which rows and planes are aligned: one 256-bit vector.
     static let alignment = 32
 
+    /// Size of the picture in pixels.
     public let width: Int
     public let height: Int
     /// Bytes from one row of luma to the next.
@@ -65,6 +66,7 @@ public final class I420Buffer: @unchecked Sendable {
 
     deinit { memory.deallocate() }
 
+    /// Size of the blue and the red plane: half the picture, rounded up.
     public var chromaWidth: Int { (width + 1) / 2 }
     public var chromaHeight: Int { (height + 1) / 2 }
 

@@ -6,6 +6,7 @@ public import PetrelCore
 /// a queue is taken for weather and lowers nothing; silence of the feedback halves the rate.
 public struct BandwidthEstimator: Sendable {
     public struct Configuration: Sendable {
+        /// The least rate, the first one, and the most.
         public var minimum = DataRate.kilobitsPerSecond(100)
         public var start = DataRate.kilobitsPerSecond(2500)
         public var maximum = DataRate.kilobitsPerSecond(6000)

@@ -21,6 +21,7 @@ public final class FrameBuffer: @unchecked Sendable {
 
     deinit { storage.deallocate() }
 
+    /// The room in bytes.
     public var capacity: Int { storage.count }
 
     /// The bytes in use, for as long as the caller holds the buffer and nobody writes.

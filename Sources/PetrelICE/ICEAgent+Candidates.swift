@@ -156,7 +156,7 @@ extension ICEAgent {
             emit(.localCandidate(signalled(base.candidate)))
             startGathering(base, now: now)
         }
-        if !keepsSending { setState(.checking) }
+        if !keepsSending, state != .new { setState(.checking) }
         progress(now: now)
     }
 

@@ -114,7 +114,7 @@ extension ICEAgent {
             nominate(best, now: now)
             return
         }
-        guard let best = bestValid() else { return }
+        guard let best = bestValid(now: now) else { return }
         let priority = pairs[best].priority(role)
         let mayImprove = pairs.contains {
             $0.generation == current.number && !$0.isValid && $0.state != .failed && $0.priority(role) > priority

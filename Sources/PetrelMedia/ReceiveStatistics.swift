@@ -2,6 +2,7 @@ public import PetrelCore
 
 /// What a receiver counts of one source for its reports (RFC 3550 section 6.4.1 and appendix A).
 public struct ReceiveStatistics: Sendable {
+    /// Packets as they were first sent: those sent again have a sequence of their own (RFC 4588), and would hide loss.
     public private(set) var packetsReceived: UInt64 = 0
     public private(set) var bytesReceived: UInt64 = 0
     public private(set) var headerBytesReceived: UInt64 = 0
@@ -31,11 +32,13 @@ public struct ReceiveStatistics: Sendable {
     public mutating func received(
         sequence: Int64, timestamp: UInt32, headerBytes: Int, payloadBytes: Int, isRepair: Bool, now: Instant
     ) {
-        if highestSequence == nil { firstSequence = sequence }
-        packetsReceived &+= 1
+        if !isRepair {
+            if highestSequence == nil { firstSequence = sequence }
+            packetsReceived &+= 1
+        }
         bytesReceived &+= UInt64(clamping: payloadBytes)
         headerBytesReceived &+= UInt64(clamping: headerBytes)
-        let isNewest = sequence > (highestSequence ?? .min)
+        let isNewest = sequence > (highestSequence ?? .min) && !isRepair
         if isNewest { highestSequence = sequence }
         // A packet sent again says nothing about the jitter of the path.
         guard isNewest, !isRepair else { return }
@@ -49,6 +52,7 @@ public struct ReceiveStatistics: Sendable {
         previousTransit = transit
     }
 
+    /// Counts a packet that was there already.
     public mutating func countDuplicate() { duplicates &+= 1 }
 
     /// The loss since the last call, in 1/256 (RFC 3550 appendix A.3).

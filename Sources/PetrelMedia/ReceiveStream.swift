@@ -3,6 +3,7 @@ public import PetrelWire
 
 /// One encoded audio packet as it arrived.
 public struct EncodedAudioPacket: Sendable {
+    /// The bytes of the packet.
     public var payload: FrameBuffer
     /// Extended RTP sequence number.
     public var sequence: Int64
@@ -19,9 +20,11 @@ public struct EncodedAudioPacket: Sendable {
 ///
 /// Packets come in authenticated. Nothing here allocates per packet once the buffers in use are warm.
 public final class ReceiveStream {
+    /// What is received, its source, and the ticks per second of its timestamps.
     public let kind: StreamKind
     public let ssrc: UInt32
     public let clockRate: Int32
+    /// What the receiver reports say (RFC 3550 section 6.4.1), and what else is counted.
     public private(set) var reception: ReceiveStatistics
     public private(set) var statistics = ReceiveCounters()
     /// Whether NACK was negotiated.
@@ -32,9 +35,9 @@ public final class ReceiveStream {
     /// A jump of the sequence number beyond this needs a second packet to be believed (RFC 3550 appendix A.1).
     static let largestJump: Int64 = 3000
     static let largestMisorder: Int64 = 1000
-    /// Packets asked for before the first one seen, where that is not the start of a frame; the sender ignores
-    /// requests for what never was.
-    static let unseenStart: Int64 = 24
+    /// Packets asked for before the first one seen, where that is not the start of a key frame; the sender ignores
+    /// requests for what never was. Less than a first key frame has, and a lossy start waits for a second one.
+    static let unseenStart: Int64 = 64
     /// A hole that blocks the picture for so long (and a round trip) asks for a key frame.
     static let patience = TimeDelta.milliseconds(400)
     /// The shortest time between two requests for a key frame.
@@ -124,8 +127,8 @@ public final class ReceiveStream {
         guard let place = admit(header, isRepair: isRepair, now: now) else { throw .rtpSequenceJump }
         if firstArrival == nil {
             firstArrival = now
-            // The start of the first frame may be what was lost: nothing but the frame's head tells.
-            if asksForMissing, !startsFrame { nacks.expect(before: place.sequence, count: Self.unseenStart, now: now) }
+            // The first key frame may be what was lost: nothing but its head tells.
+            if asksForMissing, !isKeyFrame { nacks.expect(before: place.sequence, count: Self.unseenStart, now: now) }
         }
         if asksForMissing, !nacks.received(place.sequence, now: now) { assembler.requireKeyFrame() }
         let note = VideoPacketNote(
@@ -219,6 +222,7 @@ public final class ReceiveStream {
 /// Counts of one stream that is received, beside ``ReceiveStatistics``; names as in W3C webrtc-stats inbound-rtp
 /// where there is one.
 public struct ReceiveCounters: Hashable, Sendable {
+    /// Whole frames, and key frames of them.
     public var framesReceived: UInt64 = 0
     public var keyFramesReceived: UInt64 = 0
     /// Frames of which at least one packet had to be sent again.

@@ -305,6 +305,10 @@ extension Peer {
 
     // MARK: ICE and DTLS
 
+    /// How often a flight of the handshake is repeated while it is young: at 30 % loss each of its four flights costs
+    /// 0.4 of it on average. A flight is one datagram.
+    static let handshakeInterval = TimeDelta.milliseconds(20)
+
     func collectICEEvents(now: Instant) {
         while let event = agent.nextEvent() {
             switch event {
@@ -351,6 +355,7 @@ extension Peer {
         if milestones.pathFound == nil { milestones.pathFound = now }
         guard let dtls, !dtlsIsStarted else { return }
         dtlsIsStarted = true
+        if dtlsRole == .client { handshakeBegan = now }
         dtls.start(now: now) { out.append($0.bytes, to: path.remote, from: path.local) }
         for bytes in earlyHandshake.take(remote: path.remote, local: path.local) {
             bytes.withUnsafeBytes { bytes in
@@ -370,6 +375,7 @@ extension Peer {
         var settings = DTLSEngine.Configuration()
         settings.labSeed = configuration.labSeed
         settings.mtu = SendStream.maximumDatagram
+        settings.retransmission = Self.handshakeInterval
         let engine = DTLSEngine(
             role: transport.role == .client ? .client : .server, certificate: configuration.certificate,
             configuration: settings)
@@ -396,8 +402,10 @@ extension Peer {
             milestones.secured = milestones.secured ?? now
             change(to: .connected)
             applyRate()
+            receiveEarlyMedia(now: now, into: &out)
         case .failed(let failure):
             srtp = nil
+            earlyMedia.removeAll()
             change(to: .failed, .security(failure))
         case .closed:
             srtp = nil

@@ -53,9 +53,11 @@ extension Peer {
             try receiveDTLS(view, now: now, into: &out)
         case .rtp:
             guard agent.isValidated(remote: remote, local: local) else { throw .unvalidatedAddress }
+            if awaitsKeys, earlyMedia.keep(view, from: remote, to: local) { return }
             try receiveRTP(bytes, from: remote, local: local, now: now)
         case .rtcp:
             guard agent.isValidated(remote: remote, local: local) else { throw .unvalidatedAddress }
+            if awaitsKeys, earlyMedia.keep(view, from: remote, to: local) { return }
             try receiveRTCP(bytes, from: remote, local: local, now: now, into: &out)
         default:
             throw .unknownPacketKind
@@ -67,8 +69,25 @@ extension Peer {
     func receiveDTLS(_ bytes: UnsafeRawBufferPointer, now: Instant, into out: inout EgressBatch) throws(DropReason) {
         guard let dtls, let path else { throw .dtlsBeforeValidPair }
         let verdict = dtls.receive(bytes, now: now) { out.append($0.bytes, to: path.remote, from: path.local) }
+        if handshakeBegan == nil, case .accept = verdict { handshakeBegan = now }
         settleDTLS(now: now, into: &out)
         if case .drop(let reason) = verdict { throw reason }
+    }
+
+    /// Whether the handshake is still on its way to the first keys.
+    private var awaitsKeys: Bool { srtp == nil && (dtls?.state == .new || dtls?.state == .connecting) }
+
+    /// Takes in what came before the keys.
+    func receiveEarlyMedia(now: Instant, into out: inout EgressBatch) {
+        guard srtp != nil else { return earlyMedia.removeAll() }
+        let slot = SlotMemory(count: 1, slotSize: EarlyMedia.maximumLength)
+        for (index, entry) in earlyMedia.entries.enumerated() {
+            guard let bytes = earlyMedia.copy(index, into: slot.slot(0)) else { continue }
+            do {
+                try dispatch(bytes, from: entry.remote, to: entry.local, now: now, into: &out)
+            } catch { drops.count(error) }
+        }
+        earlyMedia.removeAll()
     }
 
     // MARK: RTP

@@ -65,7 +65,10 @@ extension Peer {
                 return
             }
             senders[index].stream.countNack()
-            for number in request.sequenceNumbers { sendAgain(number, sender: index, now: now) }
+            let repeats = opening.repeats(
+                packets: request.sequenceNumbers.count, of: Int32(truncatingIfNeeded: index), roundTrip: roundTripTime,
+                now: now)
+            for number in request.sequenceNumbers { sendAgain(number, times: 1 + repeats, sender: index, now: now) }
         case .pictureLoss(let request):
             guard let index = sender(request.mediaSSRC) else {
                 drops.count(.rtcpUnknownSource)
@@ -120,12 +123,14 @@ extension Peer {
         events.append(.keyFrameRequested(senders[index].id))
     }
 
-    private func sendAgain(_ number: UInt16, sender index: Int, now: Instant) {
+    private func sendAgain(_ number: UInt16, times: Int, sender index: Int, now: Instant) {
         let stream = senders[index].stream
         guard let sequence = stream.retransmittable(number, roundTrip: roundTripTime, now: now),
             let length = stream.length(of: sequence)
         else { return }
-        enqueue(sequence, length: length, sender: index, as: .retransmission, now: now)
+        for _ in 0..<times {
+            enqueue(sequence, length: length, sender: index, as: .retransmission, now: now)
+        }
     }
 
     private func apply(_ feedback: TransportFeedback, now: Instant) {

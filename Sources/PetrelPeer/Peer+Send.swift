@@ -43,7 +43,7 @@ extension Peer {
         if isKeyFrame, !opening.isDone {
             opening.plan(
                 stream: Int32(truncatingIfNeeded: track.number), sequences: sequences,
-                checksSent: agent.statistics.requestsSent, checksAnswered: agent.statistics.responsesReceived, now: now)
+                loss: openingLoss, roundTrip: roundTripTime, now: now)
         }
         pump(now: now, into: &out)
         return true
@@ -69,6 +69,22 @@ extension Peer {
         enqueue(sequence, length: length, sender: track.number, as: .audio, now: now)
         pump(now: now, into: &out)
         return true
+    }
+
+    /// The loss of the path by what the set-up went through.
+    private var openingLoss: Double {
+        let flights = dtlsRole == .client ? 2 : 1
+        var repeats = 0
+        if let began = handshakeBegan, let secured = milestones.secured,
+            let roundTrip = agent.statistics.currentRoundTripTime
+        {
+            // What computing takes is not loss.
+            let excess = secured - began - roundTrip * flights - .milliseconds(10)
+            repeats = max(0, Int(excess.milliseconds / Self.handshakeInterval.milliseconds + 0.5))
+        }
+        return OpeningRepair.loss(
+            checksSent: agent.statistics.requestsSent, checksAnswered: agent.statistics.responsesReceived,
+            flights: flights, repeats: repeats)
     }
 
     func enqueue(_ sequence: Int64, length: Int, sender: Int, as packetClass: PacketClass, now: Instant) {

@@ -20,7 +20,9 @@ internal import PetrelWire
 /// After each call of the handle and send classes the owner sends what is in the batch, takes the events, and sets its
 /// one timer to ``nextDeadline``. The same calls at the same instants with the same seeds give the same bytes.
 public final class Peer {
+    /// How the peer was set up.
     public let configuration: PeerConfiguration
+    /// Where it stands, why it failed, and when it reached what.
     public internal(set) var state = PeerState.new
     public internal(set) var failure: PeerFailure?
     public internal(set) var milestones: PeerMilestones
@@ -39,6 +41,8 @@ public final class Peer {
     var dtlsRole = PetrelSecurity.DTLSRole.client
     var dtlsFingerprints: [PetrelSecurity.Fingerprint] = []
     var dtlsIsStarted = false
+    /// As a client, when the handshake was begun; as a server, when its first flight came.
+    var handshakeBegan: Instant?
     var remoteUfrag: String?
     var gatheringIsComplete = false
     let cname: String
@@ -66,6 +70,7 @@ public final class Peer {
     var audioRate = DataRate.kilobitsPerSecond(48)
     var opening = OpeningRepair()
     var earlyHandshake = EarlyDatagrams()
+    var earlyMedia = EarlyMedia()
     let scratch = SlotMemory(count: 1, slotSize: EgressBatch.maximumDatagram)
     var missing: [UInt16] = []
     var results: [PacketResult] = []

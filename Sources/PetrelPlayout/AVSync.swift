@@ -49,6 +49,11 @@ public struct AVSync: Sendable {
         }
     }
 
+    /// How long from the first update on the delays are set at once instead of moved: there is nothing yet that a
+    /// viewer could compare with. 500 ms.
+    public static let opening: TimeDelta = .milliseconds(500)
+
+    /// How it was set up.
     public let configuration: Configuration
     /// The least buffer delay for the sound: for ``AudioReceiver/setMinimumDelay(_:)``.
     public private(set) var audioMinimum: TimeDelta = .zero
@@ -67,12 +72,17 @@ public struct AVSync: Sendable {
     private var videoSlack: TimeDelta = .zero
     /// Slack is a matter of one block of sound or so: 15 ms. Beyond, a buffer is still on its way.
     private static let longestSlack: TimeDelta = .milliseconds(15)
+    private var first: Instant?
+    private var isOpening = true
     private var last: Instant?
 
     public init(configuration: Configuration = Configuration()) { self.configuration = configuration }
 
-    /// Takes both delays and moves the minima. Call it some ten times per second, and once as soon as both streams
-    /// have something to render: the first call sets the delays without moving there slowly.
+    /// How soon ``update(audio:video:at:)`` wants to be called again: often in the opening, ten times per second after it.
+    public var interval: TimeDelta { isOpening ? .milliseconds(25) : .milliseconds(100) }
+
+    /// Takes both delays and moves the minima. Call it once as soon as both streams have something to render, and then
+    /// every ``interval``: in the ``opening`` it sets the delays without moving there slowly.
     public mutating func update(audio: StreamDelay, video: StreamDelay, at now: Instant) {
         skew = video.captureToRender - audio.captureToRender
         if audioExtra == .zero { audioSlack = Self.slack(audioSlack, audio) }
@@ -82,17 +92,23 @@ public struct AVSync: Sendable {
         let naturalVideo = video.captureToRender - video.buffer + video.own + videoSlack
         let natural = (naturalVideo - naturalAudio).seconds
         let passed = last.map { max(0, min(1, (now - $0).seconds)) } ?? 0
-        let isFirst = last == nil
+        let begin = first ?? now
+        first = begin
         last = now
-        // Half a second of smoothing: single blocks and frames move by their grid.
-        let value = smoothed.map { $0 + (natural - $0) * min(1, passed / 0.5) } ?? natural
+        isOpening = now - begin < Self.opening
+        // Half a second of smoothing: single blocks and frames move by their grid. The first frame may have waited for
+        // the connection and says little: at the beginning what comes last counts for more.
+        let smoothing = isOpening ? 0.1 : 0.5
+        let value = smoothed.map { $0 + (natural - $0) * min(1, passed / smoothing) } ?? natural
         smoothed = value.isFinite ? value : 0
 
         let beyond = max(0, abs(value) - configuration.tolerance.seconds)
         let wantedAudio = value > 0 ? min(TimeDelta.seconds(beyond), configuration.maximumAudioDelay) : .zero
         let wantedVideo = value < 0 ? min(TimeDelta.seconds(beyond), configuration.maximumVideoDelay) : .zero
-        audioExtra = isFirst ? wantedAudio : move(audioExtra, to: wantedAudio, by: configuration.audioRate * passed)
-        videoExtra = isFirst ? wantedVideo : move(videoExtra, to: wantedVideo, by: configuration.videoRate * passed)
+        audioExtra =
+            isOpening ? wantedAudio : move(audioExtra, to: wantedAudio, by: configuration.audioRate * passed)
+        videoExtra =
+            isOpening ? wantedVideo : move(videoExtra, to: wantedVideo, by: configuration.videoRate * passed)
         audioMinimum = audioExtra > .zero ? audio.own + audioSlack + audioExtra : .zero
         videoMinimum = videoExtra > .zero ? video.own + videoSlack + videoExtra : .zero
     }
@@ -105,7 +121,9 @@ public struct AVSync: Sendable {
         videoMinimum = .zero
         smoothed = nil
         skew = nil
+        first = nil
         last = nil
+        isOpening = true
     }
 
     private static func slack(_ slack: TimeDelta, _ stream: StreamDelay) -> TimeDelta {

@@ -98,8 +98,7 @@ extension AudioReceiver {
             return true
         }
         let due = base + first.timestamp + target
-        // What waits more than half a block too long has come before: 5 ms of the target are given for the grid.
-        guard pulls.ticks + Int64(samples.count) >= due - 240 else {
+        guard pulls.ticks + Int64(samples.count) >= due - 24 else {
             guard statistics.totalSamplesReceived > 0 else { return false }
             hold()
             return true

@@ -30,6 +30,9 @@ public struct VideoTimeline: Sendable {
         }
     }
 
+    /// How long after the first frame the delay moves at once instead of at its speed: 500 ms. The eye has nothing yet
+    /// to compare with, and the sound that the picture waits for has just begun.
+    public static let opening: TimeDelta = .milliseconds(500)
     /// The share of frames that shall be ready in time.
     public static let quantile = 0.95
     /// The window of the fastest arrival: 4 s. If it grows, a longer path counts as lateness for longer.
@@ -43,6 +46,7 @@ public struct VideoTimeline: Sendable {
     /// Frames that complete within this time of each other were held up by one cause, and count once: 5 ms.
     public static let groupLength: TimeDelta = .milliseconds(5)
 
+    /// How it was set up.
     public let configuration: Configuration
     /// The least delay, set from outside.
     public private(set) var minimumDelay: TimeDelta = .zero
@@ -53,6 +57,7 @@ public struct VideoTimeline: Sendable {
     private var lateness = DelayHistogram(bucketCount: 301, forgetFactor: 0.995)
     private var decoding = DelayHistogram(bucketCount: 129, forgetFactor: 0.99)
     private var meanSize = 0.0
+    private var firstArrival: Instant?
     private var lastArrival: Instant?
     private var lastRender: Instant?
 
@@ -137,12 +142,15 @@ public struct VideoTimeline: Sendable {
         let target = targetDelay
         guard let last = lastArrival else {
             currentDelay = max(configuration.startDelay + decodeAllowance, minimumDelay)
+            firstArrival = arrival
             lastArrival = arrival
             return
         }
         let passed = max(.zero, min(.seconds(1), arrival - last))
         lastArrival = max(last, arrival)
-        if target > currentDelay {
+        if minimumDelay > currentDelay, let firstArrival, arrival - firstArrival < Self.opening {
+            currentDelay = minimumDelay
+        } else if target > currentDelay {
             currentDelay = min(target, currentDelay + passed * configuration.rise)
         } else {
             currentDelay = max(target, currentDelay - passed * configuration.fall)

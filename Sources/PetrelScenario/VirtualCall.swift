@@ -6,6 +6,7 @@ public import PetrelPeer
 
 /// A whole call between two peers on an emulated network, as fast as the codecs allow: same configuration, same bytes.
 public final class VirtualCall {
+    /// The network between the two, and how the call was set up.
     public let network: VirtualNetwork
     public let configuration: VirtualCallConfiguration
     let caller: VirtualEndpoint
@@ -20,19 +21,26 @@ public final class VirtualCall {
     /// The addresses of the two sides.
     public static let callerAddress = TransportAddress(ipv4: 0x0A00_0001, port: 5001)
     public static let calleeAddress = TransportAddress(ipv4: 0x0A00_0002, port: 5002)
+    /// The same with IPv6 (documentation prefix of RFC 3849).
+    static let callerAddress6 = TransportAddress(ipv6High: 0x2001_0DB8_0000_0001, low: 1, port: 5001)
+    static let calleeAddress6 = TransportAddress(ipv6High: 0x2001_0DB8_0000_0002, low: 2, port: 5002)
 
+    /// Makes both sides and connects their network; nothing is sent before ``run()``.
     public init(_ configuration: VirtualCallConfiguration) throws {
         self.configuration = configuration
         network = VirtualNetwork(seed: configuration.seed)
+        let addresses =
+            configuration.usesIPv6
+            ? (Self.callerAddress6, Self.calleeAddress6) : (Self.callerAddress, Self.calleeAddress)
         network.connect(
-            Self.callerAddress, Self.calleeAddress, forward: configuration.callerToCallee,
+            addresses.0, addresses.1, forward: configuration.callerToCallee,
             backward: configuration.calleeToCaller)
         var random = RandomSource(seed: configuration.seed)
         caller = try VirtualEndpoint(
-            name: "caller", address: Self.callerAddress, side: configuration.caller, role: .controlling,
+            name: "caller", address: addresses.0, side: configuration.caller, role: .controlling,
             seed: random.next(), configuration: configuration)
         callee = try VirtualEndpoint(
-            name: "callee", address: Self.calleeAddress, side: configuration.callee, role: .controlled,
+            name: "callee", address: addresses.1, side: configuration.callee, role: .controlled,
             seed: random.next(), configuration: configuration)
         caller.other = callee
         callee.other = caller
@@ -47,6 +55,12 @@ public final class VirtualCall {
     /// The peers, for tests that look inside or act.
     public var callerPeer: Peer { caller.peer }
     public var calleePeer: Peer { callee.peer }
+    /// What else each side has noticed.
+    public var callerLog: VirtualCallLog { caller.log }
+    public var calleeLog: VirtualCallLog { callee.log }
+    /// What each side has shown and heard so far.
+    public var seenByCaller: VirtualCallResult.Direction { caller.seen }
+    public var seenByCallee: VirtualCallResult.Direction { callee.seen }
 
     /// Does something at a time of the call: close a peer, detach an endpoint, send a forged datagram.
     public func at(_ time: TimeDelta, _ action: @escaping (VirtualCall) -> Void) {
@@ -65,26 +79,50 @@ public final class VirtualCall {
     public func negotiate(offerer isCaller: Bool) throws {
         let (from, to) = isCaller ? (caller, callee) : (callee, caller)
         let offer = try from.peer.createOffer(now: from.clock.local(now))
-        let answer = try to.peer.answer(offer: offer, now: to.clock.local(now), into: &to.batch)
+        let answer = try to.peer.answer(offer: from.announced(offer), now: to.clock.local(now), into: &to.batch)
         try from.peer.accept(answer: answer, now: from.clock.local(now), into: &from.batch)
         flush(from)
         flush(to)
     }
 
-    private func signal() throws {
+    private func gather() {
         for endpoint in [caller, callee] {
-            let now = endpoint.clock.local(.zero)
+            let now = endpoint.clock.local(now)
             endpoint.peer.addLocalAddress(endpoint.address, now: now)
             endpoint.peer.endOfLocalAddresses(now: now)
         }
-        let offer = try caller.peer.createOffer(now: caller.clock.local(.zero))
+    }
+
+    /// Sends each candidate after the description, as they come.
+    private func trickle(after delay: TimeDelta) {
+        gather()
+        for (from, to) in [(caller, callee), (callee, caller)] {
+            from.takeEvents(now: from.clock.local(now))
+            for (step, candidate) in from.candidates.enumerated() {
+                signals.append(
+                    (
+                        now + delay * (step + 1),
+                        { call in
+                            try to.peer.addRemoteCandidate(
+                                candidate.line, mid: candidate.mid, now: to.clock.local(call.now), into: &to.batch)
+                            call.flush(to)
+                        }
+                    ))
+            }
+        }
+        signals.sort { $0.at < $1.at }
+    }
+
+    private func signal() throws {
+        if configuration.trickleDelay == nil { gather() }
+        let offer = caller.announced(try caller.peer.createOffer(now: caller.clock.local(.zero)))
         signals.append(
             (
                 .zero + configuration.signallingDelay,
                 { call in
                     let callee = call.callee
-                    let answer = try callee.peer.answer(
-                        offer: offer, now: callee.clock.local(call.now), into: &callee.batch)
+                    let answer = callee.announced(
+                        try callee.peer.answer(offer: offer, now: callee.clock.local(call.now), into: &callee.batch))
                     call.flush(callee)
                     call.signals.append(
                         (
@@ -94,6 +132,7 @@ public final class VirtualCall {
                                 try caller.peer.accept(
                                     answer: answer, now: caller.clock.local(call.now), into: &caller.batch)
                                 call.flush(caller)
+                                if let delay = call.configuration.trickleDelay { call.trickle(after: delay) }
                             }
                         ))
                 }
@@ -107,8 +146,10 @@ public final class VirtualCall {
     }
 
     /// Runs the call until the true time `end`.
-    public func run(until end: Instant) {
-        while true {
+    ///
+    /// - Parameter isWanted: asked after each step; false ends the run early.
+    public func run(until end: Instant, while isWanted: (VirtualCall) -> Bool = { _ in true }) {
+        while isWanted(self) {
             let next = min(
                 network.nextArrival, caller.clock.global(caller.nextDeadline), callee.clock.global(callee.nextDeadline),
                 signals.first?.at ?? .distantFuture, actions.first?.at ?? .distantFuture)
@@ -129,7 +170,7 @@ public final class VirtualCall {
                 flush(endpoint)
             }
         }
-        now = max(now, end)
+        if isWanted(self) { now = max(now, end) }
     }
 
     private let scratch = SlotMemory(count: 1, slotSize: VirtualNetwork.maximumDatagram)

@@ -10,6 +10,8 @@ extension VirtualEndpoint {
         if case .synthetic = configuration.video {
             guard let captured = frame.captureTime.flatMap({ trueTime(of: $0) }) else { return }
             seen.pictures.append(VirtualCallResult.Picture(captured: captured, rendered: clock.global(now), stamp: nil))
+            syntheticFreezes.rendered(at: now)
+            seen.freezes = syntheticFreezes.freezeCount
             return
         }
         let note = VideoReceiver.Frame(
@@ -27,7 +29,7 @@ extension VirtualEndpoint {
         }
         if decoding == nil, let order = screen.nextDecode(at: now) { decode(order, now: now) }
         if let order = screen.nextRender(at: now) { render(order, now: now) }
-        seen.freezes = screen.freezes.freezeCount
+        if decoder != nil { seen.freezes = screen.freezes.freezeCount }
     }
 
     private func decode(_ order: VideoReceiver.DecodeOrder, now: Instant) {
@@ -106,8 +108,8 @@ extension VirtualEndpoint {
 
     private func synchronise(now: Instant) {
         guard let audioDelay, let videoDelay, now >= nextSync else { return }
-        nextSync = now + .milliseconds(100)
         sync.update(audio: audioDelay, video: videoDelay, at: now)
+        nextSync = now + sync.interval
         speaker?.setMinimumDelay(sync.audioMinimum)
         screen.setMinimumDelay(sync.videoMinimum)
     }

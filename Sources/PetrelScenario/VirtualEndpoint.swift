@@ -26,7 +26,10 @@ final class VirtualEndpoint {
     var seen = VirtualCallResult.Direction()
     var states: [(at: Instant, state: String)] = []
     var connected: Instant?
-    var candidates: [(line: String?, mid: String?)] = []
+    var candidates: [(at: Instant, line: String?, mid: String?)] = []
+    var log = VirtualCallLog()
+    var screenTrack: RemoteTrackID?
+    var speakerTrack: RemoteTrackID?
 
     // Camera and encoder
     let videoTrack: LocalTrackID?
@@ -50,6 +53,7 @@ final class VirtualEndpoint {
     var packets = FrameBufferPool(limit: 16)
     // Screen
     var screen = VideoReceiver()
+    var syntheticFreezes = FreezeDetector()
     var decoder: VP8Decoder?
     var waiting: [(id: Int64, frame: EncodedVideoFrame)] = []
     var pictures: [(id: Int64, stamp: Int?)] = []
@@ -114,11 +118,13 @@ final class VirtualEndpoint {
         nextSync = begin
         pullPhase = .milliseconds(phase.unit() * 10)
         encoderFreeAt = begin
+        announcesWrongFingerprint = side.announcesWrongFingerprint
         if videoTrack == nil { nextCapture = .distantFuture }
         if audioTrack == nil { nextBlock = .distantFuture }
     }
 
     let pullPhase: TimeDelta
+    let announcesWrongFingerprint: Bool
 
     deinit {
         block.deallocate()
@@ -132,9 +138,7 @@ final class VirtualEndpoint {
         if let decoding {
             deadline = min(deadline, decoding.done)
         }
-        if let wanted = screen.nextDeadline, decoding == nil || wanted > (decoding?.done ?? .zero) {
-            deadline = min(deadline, wanted)
-        }
+        if let wanted = screen.nextDeadline { deadline = min(deadline, wanted) }
         return deadline
     }
 
@@ -153,7 +157,7 @@ final class VirtualEndpoint {
         peer.drainEvents { event in
             switch event {
             case .localCandidate(let line, let mid):
-                candidates.append((line, mid))
+                candidates.append((clock.global(now), line, mid))
             case .stateChanged(let state, let failure):
                 let time = clock.global(now)
                 states.append((time, state.rawValue + (failure.map { ": \($0)" } ?? "")))
@@ -161,18 +165,42 @@ final class VirtualEndpoint {
                     connected = time
                     startAfterConnecting(now: now)
                 }
-            case .videoFrame(_, let frame):
-                show(frame, now: now)
-            case .audioPacket(_, let packet):
-                hear(packet, now: now)
+            case .videoFrame(let track, let frame):
+                // One screen: it shows the first track, and whatever else comes is counted.
+                if screenTrack == nil { screenTrack = track }
+                if track == screenTrack { show(frame, now: now) }
+                log.videoFrames[track, default: 0] += 1
+            case .audioPacket(let track, let packet):
+                if speakerTrack == nil { speakerTrack = track }
+                if track == speakerTrack { hear(packet, now: now) }
+                log.audioPackets[track, default: 0] += 1
+                log.lastAudioPacket = clock.global(now)
             case .keyFrameRequested:
                 wantsKeyFrame = true
             case .videoRateChanged(let rate):
                 videoRate = min(rate, configuration.maximumVideoRate)
-            case .iceStateChanged, .pathChanged, .trackAdded, .trackRemoved:
-                break
+            case .iceStateChanged(let state):
+                log.iceStates.append((clock.global(now), state.rawValue))
+            case .pathChanged(let path):
+                log.paths.append((clock.global(now), path))
+            case .trackAdded(let track, let kind, _, _):
+                log.tracksAdded.append((clock.global(now), track, kind))
+            case .trackRemoved(let track):
+                log.tracksRemoved.append((clock.global(now), track))
+                if screenTrack == track { screenTrack = nil }
+                if speakerTrack == track { speakerTrack = nil }
             }
         }
+    }
+
+    /// Our description as the other side gets it: with another fingerprint where this side shall not be who it says.
+    func announced(_ description: String) -> String {
+        guard announcesWrongFingerprint else { return description }
+        let mark = "a=fingerprint:sha-256 "
+        return description.split(separator: "\r\n", omittingEmptySubsequences: false).map { line in
+            guard line.hasPrefix(mark), let last = line.last else { return String(line) }
+            return line.dropLast() + (last == "0" ? "1" : "0")
+        }.joined(separator: "\r\n")
     }
 
     /// True time of an instant of the other side's wall clock.

@@ -56,15 +56,16 @@ public final class DTLSEngine {
     static let heldBytes = 1024
     /// The server's last flight is repeated this often unasked: the client's flight and this one then need not both
     /// survive a round trip. A flight has about 75 octets.
-    static let unaskedRepeats = 2
+    static let unaskedRepeats = 3
     /// How old a client's last flight is, in milliseconds, when its Finished is sealed anew. No more than twelve: OpenSSL
     /// answers a Finished it has not seen with its own, and ends the association at the thirteenth.
     static let renewalAges = [60, 120, 210, 330, 510, 780, 1_200, 1_900, 3_000, 5_000, 10_000, 20_000]
     /// The shortest time between two repeats that the peer's repeats cause.
     static let repeatGap = TimeDelta.milliseconds(15)
     /// How long a handshake goes on after an alert that anybody could have sent, if nothing else comes.
-    static let alertPatience = TimeDelta.milliseconds(500)
+    static let alertPatience = TimeDelta.seconds(1)
 
+    /// Which side of the handshake this is.
     public let role: DTLSRole
     let configuration: Configuration
     let certificate: Certificate

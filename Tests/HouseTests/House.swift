@@ -61,10 +61,11 @@ enum House {
             ],
             foreign: system.union(["Logging"])),
         "PetrelTools": Room(
-            level: 4, arrows: ["PetrelCore", "PetrelCodecs"], foreign: system.union(["Foundation", "Synchronization"])),
+            level: 4, arrows: ["PetrelCore", "PetrelCodecs"],
+            foreign: system.union(["Foundation", "Dispatch", "Synchronization"])),
         "PetrelCLI": Room(
-            level: 5, arrows: ["Petrel", "PetrelLab", "PetrelCore", "PetrelCodecs", "PetrelTools"],
-            foreign: system.union(["ArgumentParser", "Foundation"])),
+            level: 5, arrows: ["Petrel", "PetrelLab", "PetrelCore", "PetrelCodecs", "PetrelIO", "PetrelTools"],
+            foreign: system.union(["ArgumentParser", "Logging", "Foundation"])),
     ]
 
     /// Told, not asking: no clock, randomness, thread, lock or task of their own.

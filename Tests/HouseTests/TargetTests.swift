@@ -8,7 +8,7 @@ enum TargetRule {
         "CPetrelCodecs": "one-line functions, exercised by PetrelCodecsTests",
         "PetrelScenario": "its tests are named ScenarioTests",
         "PetrelIO": "sockets and threads, exercised by whole calls in PetrelTests",
-        "PetrelCLI": "a program: exercised as one by Scripts and CI",
+        "PetrelCLI": "a program: Tests/Scripts runs it, and CI runs those",
     ]
 
     static func violations(_ manifest: Manifest, exceptions: [String: String]) -> [Violation] {

@@ -21,7 +21,7 @@ import Testing
     }
 
     @Test func c09MediaStops30SecondsAfterTheLastResponse() {
-        for seed in 1...20 {
+        for seed in 1...10 {
             let link = VirtualLink.connected(seed: UInt64(seed), media: true)
             link.run(for: .milliseconds(4000 + 137 * seed))
             // The peer stops answering but keeps sending media.
@@ -109,7 +109,7 @@ import Testing
     }
 
     @Test func halfTheDatagramsAreEnoughToKeepConsent() {
-        for seed in 1...20 {
+        for seed in 1...8 {
             let link = VirtualLink.connected(seed: UInt64(seed), media: true)
             link.loss = 0.5
             link.run(for: .seconds(300))

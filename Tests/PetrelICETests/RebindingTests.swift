@@ -28,7 +28,7 @@ import Testing
     @Test(arguments: [0, 20, 50, 100, 200], [false, true])
     func c76MediaFollowsARebindingWithin250MillisecondsAndOneRoundTrip(roundTrip: Int, bControls: Bool) {
         var worst = TimeDelta.zero
-        for seed in 1...40 {
+        for seed in 1...15 {
             let link = link(seed: UInt64(seed), roundTrip: roundTrip, bControls: bControls)
             link.run(for: .milliseconds(3000 + 37 * seed))
             let at = link.now
@@ -54,15 +54,15 @@ import Testing
     }
 
     @Test func c76RebindingUnderLossAndAgainAndAgain() {
-        for seed in 1...20 {
+        for seed in 1...2 {
             let link = link(seed: UInt64(seed), roundTrip: 40, bControls: seed % 2 == 0, loss: 0.3)
-            for port in 40001...40030 {
+            for port in 40001...40150 {
                 link.run(for: .seconds(2))
                 link.b.outside[VirtualLink.address("10.0.0.2", 6000)] = VirtualLink.address(
                     "203.0.113.2", UInt16(port))
             }
             link.run(for: .seconds(2))
-            #expect(link.a.agent.sendPath?.remote == VirtualLink.address("203.0.113.2", 40030))
+            #expect(link.a.agent.sendPath?.remote == VirtualLink.address("203.0.113.2", 40150))
             #expect(link.a.agent.sendPath != nil && link.b.agent.sendPath != nil)
             #expect(link.a.agent.pairCount <= 116)
         }

@@ -24,7 +24,7 @@ import Testing
     func connectsUnderLoss(roundTrip: Int, loss: Double) {
         var first: [Double] = []
         var completed: [Double] = []
-        for seed in 1...300 {
+        for seed in 1...200 {
             let link = VirtualLink(seed: UInt64(seed), roundTrip: .milliseconds(roundTrip), loss: loss)
             link.addHosts()
             link.exchangeCredentials()

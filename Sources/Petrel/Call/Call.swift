@@ -179,7 +179,7 @@ public final class Call: Sendable {
 
     /// Adds sound to send. It is sent after the next offer and answer.
     /// - Parameters:
-    ///   - source: where sound comes from; nil: the application hands it over by ``LocalAudioTrack/send(_:)-9qvki``.
+    ///   - source: where sound comes from; nil: the application hands it over by ``LocalAudioTrack/send(_:)-([Int16])``.
     ///   - channels: 1 or 2.
     @discardableResult
     public func addAudio(_ source: (any AudioSource)? = nil, channels: Int = 1) async throws -> LocalAudioTrack {

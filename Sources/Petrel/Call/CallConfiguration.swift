@@ -12,6 +12,7 @@ public struct CallConfiguration: Sendable {
         case lab
     }
 
+    /// Which addresses of the other side are ever sent to.
     public var addressProfile = AddressProfile.client
     /// STUN servers, as `host:port` with a numeric host; they tell this endpoint its address outside a NAT.
     public var stunServers: [String] = []
@@ -37,6 +38,7 @@ public struct CallConfiguration: Sendable {
 
 /// Width and height of a picture in pixels.
 public struct VideoSize: Hashable, Sendable, CustomStringConvertible {
+    /// In pixels.
     public var width: Int
     public var height: Int
     public init(width: Int, height: Int) { (self.width, self.height) = (width, height) }

@@ -12,6 +12,7 @@ internal import PetrelIO
 /// Writes datagrams into a pcapng file (draft-ietf-opsawg-pcapng): raw IP packets with invented IP and UDP headers, so
 /// that Wireshark shows who sent what to whom. Confined to the driver's thread.
 final class PacketCapture: @unchecked Sendable {
+    // @unchecked: only the driver's thread touches it.
     /// LINKTYPE_RAW: packets begin with the IP header.
     static let linkType: UInt16 = 101
 

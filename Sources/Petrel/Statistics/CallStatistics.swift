@@ -10,6 +10,7 @@ internal import PetrelPlayout
 public struct CallStatistics: Sendable {
     /// RTCOutboundRtpStreamStats.
     public struct Outbound: Sendable {
+        /// `audio` or `video`.
         public var kind = ""
         public var ssrc: UInt32 = 0
         public var packetsSent: UInt64 = 0
@@ -36,6 +37,7 @@ public struct CallStatistics: Sendable {
 
     /// RTCInboundRtpStreamStats.
     public struct Inbound: Sendable {
+        /// `audio` or `video`.
         public var kind = ""
         public var trackNumber = 0
         public var ssrc: UInt32 = 0
@@ -48,6 +50,7 @@ public struct CallStatistics: Sendable {
         public var pliCount: UInt64 = 0
         public var retransmittedPacketsReceived: UInt64 = 0
         // Video
+        /// Of a picture.
         public var framesReceived: UInt64 = 0
         public var framesDecoded: UInt64 = 0
         public var framesRendered: UInt64 = 0
@@ -61,6 +64,7 @@ public struct CallStatistics: Sendable {
         /// Seconds spent in the decoder.
         public var totalDecodeTime = 0.0
         // Audio
+        /// Of sound, in samples per channel.
         public var totalSamplesReceived: UInt64 = 0
         public var concealedSamples: UInt64 = 0
         public var silentConcealedSamples: UInt64 = 0
@@ -79,6 +83,7 @@ public struct CallStatistics: Sendable {
 
     /// RTCTransportStats and the selected RTCIceCandidatePairStats.
     public struct Transport: Sendable {
+        /// UDP datagrams of every kind.
         public var packetsSent: UInt64 = 0
         public var packetsReceived: UInt64 = 0
         /// UDP payload bytes, ICE included.
@@ -96,6 +101,7 @@ public struct CallStatistics: Sendable {
         public var drops: [(reason: String, count: UInt64)] = []
     }
 
+    /// Streams sent, streams received, and the transport that carries them all.
     public var outbound: [Outbound] = []
     public var inbound: [Inbound] = []
     public var transport = Transport()

@@ -7,7 +7,7 @@ internal import PetrelWire
 
 /// Sound that this endpoint sends: 48 kHz, 16 bit, one channel or two.
 ///
-/// Sound comes from an ``AudioSource`` at its pace, or from the application with ``send(_:)`` in pieces of any length.
+/// Sound comes from an ``AudioSource`` at its pace, or from the application with ``send(_:)-([Int16])`` in pieces of any length.
 /// It is encoded in packets of 20 ms on a thread of the track's own.
 public final class LocalAudioTrack: Sendable {
     /// Samples per channel in one packet: 20 ms.

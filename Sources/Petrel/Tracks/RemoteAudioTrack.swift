@@ -21,18 +21,20 @@ public struct PlayedAudio: Sendable {
         case concealed
     }
 
+    /// The samples, how many channels they have, and where they come from.
     public var samples: [Int16]
     public var channels: Int
     public var origin: Origin
     /// When the first sample was captured, on the wall clock of the sender, in nanoseconds since 1970; nil while not
     /// known.
     public var captureUnixNanoseconds: Int64?
-    /// When it was handed over, on ``PetrelCore/Instant``'s monotonic clock.
+    /// When it was handed over, on `Instant`'s monotonic clock.
     public var playedAt: Instant
 }
 
 /// An encoded audio packet as it was received, for recording.
 public struct ReceivedAudioPacket: Sendable {
+    /// The Opus packet. Its bytes may be used again once the call that brought it has returned.
     public var payload: FrameBuffer
     /// RTP timestamp, extended to 64 bits; 48 kHz.
     public var timestamp: Int64

@@ -8,12 +8,13 @@ internal import PetrelPlayout
 
 /// A picture as it is to be shown now.
 public struct RenderedVideoFrame: Sendable {
+    /// The picture.
     public var picture: I420Buffer
     /// When it was captured, on the wall clock of the sender, in nanoseconds since 1970; nil while not known.
     public var captureUnixNanoseconds: Int64?
     /// RTP timestamp, extended to 64 bits; 90 kHz.
     public var timestamp: Int64
-    /// When it was handed over, on ``PetrelCore/Instant``'s monotonic clock.
+    /// When it was handed over, on `Instant`'s monotonic clock.
     public var renderedAt: Instant
 }
 

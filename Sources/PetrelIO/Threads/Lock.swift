@@ -17,6 +17,7 @@ public final class Lock<Value>: @unchecked Sendable {
     private let condition: UnsafeMutablePointer<pthread_cond_t>
     private var value: Value
 
+    /// Puts a value behind a lock.
     public init(_ value: sending Value) {
         self.value = value
         mutex = .allocate(capacity: 1)

@@ -43,11 +43,13 @@ public final class Mailbox<Item: Sendable>: Sendable {
         }
     }
 
+    /// How many items wait.
     public var count: Int { state.withLock { $0.items.count } }
     /// Items that had to go for newer ones.
     public var dropped: Int { state.withLock { $0.dropped } }
 
     /// No more items are taken in; whoever waits is woken.
     public func close() { state.signal { $0.closed = true } }
+    /// Whether it was closed.
     public var isClosed: Bool { state.withLock { $0.closed } }
 }

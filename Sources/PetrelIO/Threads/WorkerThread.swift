@@ -58,6 +58,7 @@ public final class WorkerThread: @unchecked Sendable {
         #endif
     }
 
+    /// Whether it was asked to end.
     public var isStopped: Bool { state.withLock { $0.stopped } }
 
     /// Asks the body to end and wakes it from ``sleep(until:)``.

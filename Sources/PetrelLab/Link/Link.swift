@@ -28,6 +28,7 @@ public struct Link: Sendable {
     public let seed: UInt64
     /// When the description's times begin.
     public let start: Instant
+    /// What has become of everything that was sent.
     public private(set) var statistics = LinkStatistics()
 
     private var schedule: RateSchedule
