@@ -24,7 +24,7 @@ enum CleanCalls {
                 line("video latency P50", Quantile.of(video, 0.5), over: 28)
                 line("video latency P95", Quantile.of(video, 0.95), over: 45)
                 line("audio latency P50", Quantile.of(audio, 0.5), over: 48)
-                let first = seen.firstPicture.map { $0 - .zero }
+                let first = seen.firstPicture.map { $0 - Instant.zero }
                 print(
                     "  " + Text.left(direction, 18) + Text.left("first picture", 20)
                         + Text.right(Text.milliseconds(first), 7) + " ms  "

@@ -1,4 +1,3 @@
-import Glibc
 import PetrelCore
 import PetrelScenario
 
@@ -14,11 +13,10 @@ enum LongCall {
         let cpu = CPUTime.thread
         for second in stride(from: 5, through: 60 * minutes, by: 5) {
             call.run(until: .zero + .seconds(second))
-            if isatty(2) != 0 {
-                fputs("\r\u{1B}[K\(second) of \(60 * minutes) s of the call in \((CPUTime.wall - wall) / 1_000_000_000) s", stderr)
-            }
+            Progress.show(
+                "\(second) of \(60 * minutes) s of the call in \((CPUTime.wall - wall) / 1_000_000_000) s")
         }
-        if isatty(2) != 0 { fputs("\r\u{1B}[K", stderr) }
+        Progress.clear()
         let total = Double(CPUTime.thread - cpu) / 1e9
         let elapsed = Double(CPUTime.wall - wall) / 1e9
         let result = call.result()

@@ -79,7 +79,11 @@ enum PacketBenchmark {
             while pair.receiveVideo.packets < warmUp { try pair.videoFrame() }
             while pair.receiveAudio.packets < warmUp { try pair.audioPacket() }
         }
-        if timed { for _ in 0..<runs { try pass() } }
+        for run in 0..<(timed ? runs : 0) {
+            Progress.show("cipher \(cipher.rawValue): run \(run + 1) of \(runs)")
+            try pass()
+        }
+        Progress.clear()
         if let counter {
             for pair in [pair, lossy] {
                 pair.meter.counter = counter

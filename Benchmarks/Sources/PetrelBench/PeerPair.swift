@@ -41,7 +41,7 @@ final class PeerPair {
     private let receiverAddress = TransportAddress(ipv4: 0x0A00_0002, port: 5002)
     private let video: LocalTrackID
     private let audio: LocalTrackID
-    private var now = Instant.zero + .seconds(1000)
+    private var now: Instant
     private var toReceiver = EgressBatch(capacity: 1024)
     private var toSender = EgressBatch(capacity: 1024)
     private var media: [Int] = []
@@ -65,7 +65,9 @@ final class PeerPair {
 
     /// - Parameter frameBytes: the size of each encoded frame; 6,600 bytes are six packets, 1.6 Mbit/s at 30 a second.
     init(cipher: Cipher, frameBytes: Int = 6600) throws {
-        let wallClock = WallClock(unixNanoseconds: 1_767_225_600_000_000_000, at: now)
+        let begin = Instant.zero + .seconds(1000)
+        now = begin
+        let wallClock = WallClock(unixNanoseconds: 1_767_225_600_000_000_000, at: begin)
         func peer(_ seed: UInt64, _ role: Bool) throws -> Peer {
             var configuration = PeerConfiguration(
                 wallClock: wallClock, certificate: try Certificate.make(unixTime: 1_767_225_600, labSeed: seed))
@@ -73,7 +75,7 @@ final class PeerPair {
             configuration.labSeed = seed
             return try Peer(
                 configuration: configuration, role: role ? .controlling : .controlled, random: RandomSource(seed: seed),
-                now: now)
+                now: begin)
         }
         sender = try peer(1, true)
         receiver = try peer(2, false)

@@ -15,16 +15,15 @@ struct PetrelBench {
         """
 
     static func main() async {
-        setvbuf(stdout, nil, _IOLBF, 0)
         var arguments = Array(CommandLine.arguments.dropFirst())
-        guard !arguments.isEmpty else { fail(usage) }
+        guard !arguments.isEmpty else { Progress.fail(usage) }
         let command = arguments.removeFirst()
         do {
             switch command {
             case "packets":
                 let options = Set(arguments)
                 let unknown = options.subtracting(["--check", "--plant-allocation", "--no-driver"])
-                guard unknown.isEmpty else { fail("unknown option \(unknown.sorted()[0])\n\(usage)") }
+                guard unknown.isEmpty else { Progress.fail("unknown option \(unknown.sorted()[0])\n\(usage)") }
                 let isClean = try await PacketBenchmark.run(
                     checks: options.contains("--check"), plants: options.contains("--plant-allocation"),
                     hasDriver: !options.contains("--no-driver"))
@@ -32,25 +31,21 @@ struct PetrelBench {
             case "clean": try CleanCalls.run(seconds: number(arguments, or: 20))
             case "setup": try SetUps.run(runs: number(arguments, or: 200))
             case "long": try LongCall.run(minutes: number(arguments, or: 10))
-            default: fail("unknown command \(command)\n\(usage)")
+            default: Progress.fail("unknown command \(command)\n\(usage)")
             }
         } catch {
-            fail("\(command): \(error)")
+            Progress.fail("\(command): \(error)")
         }
     }
 
     private static func number(_ arguments: [String], or standard: Int) -> Int {
         guard let text = arguments.first else { return standard }
         guard arguments.count == 1, let value = Int(text), (1...100_000).contains(value) else {
-            fail("\(arguments.joined(separator: " ")): one whole number from 1 to 100000 expected")
+            Progress.fail("\(arguments.joined(separator: " ")): one whole number from 1 to 100000 expected")
         }
         return value
     }
 
-    static func fail(_ message: String) -> Never {
-        fputs(message + "\n", stderr)
-        exit(2)
-    }
 }
 
 /// Something a benchmark needs did not come about.

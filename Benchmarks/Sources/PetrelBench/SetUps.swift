@@ -1,4 +1,3 @@
-import Glibc
 import PetrelCore
 import PetrelScenario
 
@@ -27,10 +26,10 @@ enum SetUps {
     private static func measure(_ link: String, runs: Int) throws -> [TimeDelta] {
         var times: [TimeDelta] = []
         for seed in 1...UInt64(runs) {
-            if isatty(2) != 0 { fputs("\r\u{1B}[K\(link): \(seed) of \(runs)", stderr) }
+            Progress.show("\(link): \(seed) of \(runs)")
             times.append(try firstPicture(link, seed: seed))
         }
-        if isatty(2) != 0 { fputs("\r\u{1B}[K", stderr) }
+        Progress.clear()
         return times
     }
 
@@ -39,16 +38,11 @@ enum SetUps {
         configuration.seed = seed
         configuration.duration = patience
         let call = try VirtualCall(configuration)
-        var now = TimeDelta.zero
-        while now < patience {
-            now = now + .milliseconds(50)
-            call.run(until: .zero + now)
-            let result = call.result()
-            if let there = result.callerToCallee.firstPicture, let back = result.calleeToCaller.firstPicture {
-                return max(there, back) - .zero
-            }
+        call.run(until: .zero + patience) { $0.seenByCaller.pictures.isEmpty || $0.seenByCallee.pictures.isEmpty }
+        guard let back = call.seenByCaller.firstPicture, let there = call.seenByCallee.firstPicture else {
+            return .infinite
         }
-        return .infinite
+        return max(there, back) - .zero
     }
 
     private static func line(_ name: String, _ times: [TimeDelta], gate: Double, atMost limit: Double) {
