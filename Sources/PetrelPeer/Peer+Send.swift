@@ -108,11 +108,15 @@ extension Peer {
             let stream = senders[index].stream
             var released = false
             let taken = out.append(to: path.remote, from: path.local) { slot in
-                let number = { (length: Int) in self.sentPackets.append(bytes: length, as: packetClass, now: now) }
+                // Each call has its own closure: one that is named first would be put on the heap.
                 let length =
                     packetClass == .retransmission
-                    ? stream.releaseAgain(item.sequence, into: slot, now: now, number: number)
-                    : stream.release(item.sequence, into: slot, now: now, number: number)
+                    ? stream.releaseAgain(item.sequence, into: slot, now: now) {
+                        sentPackets.append(bytes: $0, as: packetClass, now: now)
+                    }
+                    : stream.release(item.sequence, into: slot, now: now) {
+                        sentPackets.append(bytes: $0, as: packetClass, now: now)
+                    }
                 guard let length else { return nil }
                 released = true
                 plaintextTap?(UnsafeRawBufferPointer(rebasing: slot[..<length]), path.local, path.remote)

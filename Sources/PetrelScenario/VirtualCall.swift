@@ -47,6 +47,11 @@ public final class VirtualCall {
         try signal()
     }
 
+    /// Measures what codecs and test media take; nothing is measured without one.
+    public var meter: VirtualCallMeter? {
+        didSet { for endpoint in [caller, callee] { endpoint.meter = meter } }
+    }
+
     /// The peers, for tests that look inside or act.
     public var callerPeer: Peer { caller.peer }
     public var calleePeer: Peer { callee.peer }
