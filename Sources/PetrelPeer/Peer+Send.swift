@@ -139,12 +139,30 @@ extension Peer {
         }
     }
 
+    /// Repair may take this share of the rate from the encoders: beyond it the picture would vanish for its own sake.
+    static let largestRepairShare = 0.5
+
+    /// Measures what retransmissions take, smoothed over about a second.
+    func noteRepairRate(now: Instant) {
+        let bytes = senders.reduce(UInt64(0)) { $0 &+ $1.stream.statistics.retransmittedBytes }
+        guard let last = repairMeasured else {
+            repairMeasured = (now, bytes)
+            return
+        }
+        let passed = now - last.at
+        guard passed >= .milliseconds(100) else { return }
+        repairMeasured = (now, bytes)
+        let rate = DataRate(bytes: Int(clamping: bytes &- last.bytes), over: passed)
+        repairRate = repairRate + (rate - repairRate) * min(1, passed.seconds)
+    }
+
     /// Tells the encoders what they may produce when that has changed by more than a trifle.
     func applyRate() {
         pacer.targetRate = estimator.target
         guard senders.contains(where: { $0.isActive && $0.stream.kind == .video }) else { return }
         // Headers, feedback and repair take their share of the path: about six percent at full-sized packets.
-        let available = max(estimator.target * 0.94 - audioRate, configuration.bandwidth.minimum * 0.5)
+        let repair = min(repairRate, estimator.target * Self.largestRepairShare)
+        let available = max(estimator.target * 0.94 - audioRate - repair, configuration.bandwidth.minimum * 0.5)
         let change = abs(available.kilobitsPerSecond - lastVideoRate.kilobitsPerSecond)
         guard change > 0.03 * lastVideoRate.kilobitsPerSecond else { return }
         lastVideoRate = available
