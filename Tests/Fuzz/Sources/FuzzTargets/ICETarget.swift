@@ -209,7 +209,7 @@ private struct Scene: ~Copyable {
 
     mutating func close() {
         for which in 0..<2 {
-            agents[which].close()
+            agents[which].close(now: now)
             require(agents[which].nextDeadline == .distantFuture && agents[which].sendPath == nil, "closed is closed")
         }
     }
