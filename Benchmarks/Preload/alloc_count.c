@@ -29,11 +29,19 @@ struct range {
 
 static struct range ranges[256];
 static int range_count;
+// How many libraries had been loaded when the ranges were noted.
+static unsigned long long noted;
 static atomic_int counting;
 static atomic_uint_fast64_t own, foreign;
 // Call stacks of own allocations still to be printed: for finding where one comes from.
 static atomic_int traces;
 static __thread int inside;
+
+static int ask_loaded(struct dl_phdr_info *info, size_t size, void *loaded) {
+    (void)size;
+    *(unsigned long long *)loaded = info->dlpi_adds;
+    return 1;
+}
 
 static int note_library(struct dl_phdr_info *info, size_t size, void *context) {
     (void)size;
@@ -54,13 +62,20 @@ static int note_library(struct dl_phdr_info *info, size_t size, void *context) {
 
 // Counts from zero, on all threads.
 void petrel_allocations_start(void) {
-    if (range_count == 0) {
+    unsigned long long loaded = 0;
+    dl_iterate_phdr(ask_loaded, &loaded);
+    // A cipher may load more libraries when it is first used.
+    if (loaded != noted) {
+        range_count = 0;
+        dl_iterate_phdr(note_library, NULL);
+    }
+    if (noted == 0) {
         void *stack[4];
         backtrace(stack, 4);  // loads what it needs now, and not in the middle of a count
-        dl_iterate_phdr(note_library, NULL);
         const char *wanted = getenv("PETREL_ALLOC_TRACES");
         atomic_store(&traces, wanted ? atoi(wanted) : 0);
     }
+    noted = loaded;
     atomic_store(&own, 0);
     atomic_store(&foreign, 0);
     atomic_store(&counting, 1);

@@ -116,6 +116,8 @@ final class PeerPair {
             if sender.nextDeadline <= now { sender.handleTimeout(now: now, into: &toReceiver) }
             if receiver.nextDeadline <= now { receiver.handleTimeout(now: now, into: &toSender) }
             deliver(audio: false)
+            // The way back takes time, so that a round trip is measured.
+            if toSender.count > 0 { now += .milliseconds(1) }
             for index in 0..<toSender.count {
                 sender.receive(
                     UnsafeMutableRawBufferPointer(mutating: toSender.bytes(index)), from: receiverAddress,
@@ -199,7 +201,7 @@ final class PeerPair {
             }
             return isMixed ? nil : toReceiver.count
         }
-        guard taken else { throw BenchmarkError("frame \(sentFrames) was not taken: \(sender.drops)") }
+        guard taken else { throw BenchmarkError("frame \(sentFrames) was not taken: \(drops)") }
         deliver(audio: false)
     }
 
@@ -215,16 +217,19 @@ final class PeerPair {
             return toReceiver.count
         }
         ticks += 960
-        guard taken else { throw BenchmarkError("sound was not taken: \(sender.drops)") }
+        guard taken else { throw BenchmarkError("sound was not taken: \(drops)") }
         deliver(audio: true)
     }
 
+    /// Begins a new run.
     func forget() {
+        framesReceived = 0
+        soundsReceived = 0
         sendVideo = Tally()
         receiveVideo = Tally()
         sendAudio = Tally()
         receiveAudio = Tally()
     }
 
-    var drops: String { "sender \(sender.drops), receiver \(receiver.drops)" }
+    var drops: String { "sender \(sender.drops.nonZero), receiver \(receiver.drops.nonZero)" }
 }
