@@ -14,7 +14,11 @@ import Testing
             let s = call.callerPeer.statistics(now: .zero + .seconds(1000) + .milliseconds(t))
             let p = call.seenByCallee.pictures
             let v = s.outbound.first { $0.kind == .video }!
-            print(t, "est", s.estimate.kilobitsPerSecond, "queue", s.queueDelay, "pics", p.count - last, "lat", p.last.map { ($0.rendered - $0.captured).milliseconds } ?? 0, "lost", s.network.remotePacketsLost, s.network.remoteFractionLost as Any, "sent", s.network.bytesSent, "rtx", v.counts.retransmittedPackets, "dropped", v.counts.framesDropped, "key", v.counts.keyFramesSent, "plis", v.counts.plisReceived)
+            print(
+                t, "est", s.estimate.kilobitsPerSecond, "queue", s.queueDelay, "pics", p.count - last, "lat",
+                p.last.map { ($0.rendered - $0.captured).milliseconds } ?? 0, "lost", s.network.remotePacketsLost,
+                s.network.remoteFractionLost as Any, "sent", s.network.bytesSent, "rtx", v.counts.retransmittedPackets,
+                "dropped", v.counts.framesDropped, "key", v.counts.keyFramesSent, "plis", v.counts.plisReceived)
             last = p.count
         }
     }

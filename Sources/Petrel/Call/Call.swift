@@ -301,7 +301,8 @@ public final class Call: Sendable {
         }
         let tracks = state.withLock { $0 }
         return CallStatistics(
-            counts, datagramsSent: datagrams, bytesSent: bytes, localVideo: tracks.localVideo, remoteVideo: tracks.remoteVideo, remoteAudio: tracks.remoteAudio,
+            counts, datagramsSent: datagrams, bytesSent: bytes, localVideo: tracks.localVideo,
+            remoteVideo: tracks.remoteVideo, remoteAudio: tracks.remoteAudio,
             skew: sync.skew, wallClock: wallClock)
     }
 

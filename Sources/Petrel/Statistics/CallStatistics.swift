@@ -116,7 +116,8 @@ public struct CallStatistics: Sendable {
     public var firstVideoFrameAt: Int64?
 
     init(
-        _ counts: PeerStatistics, datagramsSent: UInt64, bytesSent: UInt64, localVideo: [LocalVideoTrack], remoteVideo: [RemoteVideoTrack],
+        _ counts: PeerStatistics, datagramsSent: UInt64, bytesSent: UInt64, localVideo: [LocalVideoTrack],
+        remoteVideo: [RemoteVideoTrack],
         remoteAudio: [RemoteAudioTrack], skew: TimeDelta?, wallClock: WallClock
     ) {
         outbound = counts.outbound.map { stream in

@@ -49,7 +49,9 @@ public struct CapacityTrace: Hashable, Sendable {
         let windows = max(1, min(Int(length.milliseconds) / windowLength, 1_000_000))
         // No more than is asked for: one line may name a time 24 days ahead.
         var counts = Array(repeating: 0, count: min(period, windows))
-        for time in opportunities where Int(time) / windowLength < counts.count { counts[Int(time) / windowLength] += 1 }
+        for time in opportunities where Int(time) / windowLength < counts.count {
+            counts[Int(time) / windowLength] += 1
+        }
         var result = link
         result.changes = []
         for index in 0..<windows {

@@ -140,8 +140,10 @@ private final class TwoPeers {
         out.removeAll()
         for event in peers[index].takeEvents() {
             switch event {
-            case .videoFrame(_, let frame): require(sentMedia.contains(Array(frame.payload.bytes)), "a frame nobody sent")
-            case .audioPacket(_, let packet): require(sentMedia.contains(Array(packet.payload.bytes)), "sound nobody sent")
+            case .videoFrame(_, let frame):
+                require(sentMedia.contains(Array(frame.payload.bytes)), "a frame nobody sent")
+            case .audioPacket(_, let packet):
+                require(sentMedia.contains(Array(packet.payload.bytes)), "sound nobody sent")
             default: break
             }
         }

@@ -120,7 +120,11 @@ final class PeerScene {
         case 28:
             let index = cursor.byte()
             let address = Addresses.at(index >> 1)
-            if index & 1 == 0 { peer.addLocalAddress(address, now: now) } else { peer.removeLocalAddress(address, now: now) }
+            if index & 1 == 0 {
+                peer.addLocalAddress(address, now: now)
+            } else {
+                peer.removeLocalAddress(address, now: now)
+            }
         case 29:
             // The remote's NAT has given it another address.
             let from = Addresses.at(cursor.byte())
@@ -266,7 +270,8 @@ final class PeerScene {
                     statuses: (0..<count).map { _ in
                         let code = cursor.byte()
                         return code & 3 == 3
-                            ? .notReceived : .received(delta: Int16(truncatingIfNeeded: Int(code) * (code & 4 == 0 ? 1 : -97)))
+                            ? .notReceived
+                            : .received(delta: Int16(truncatingIfNeeded: Int(code) * (code & 4 == 0 ? 1 : -97)))
                     }))
         }
         var writer = RTCPWriter()
