@@ -110,7 +110,9 @@ public struct BandwidthEstimator: Sendable {
                 if grown >= before { beforeSilence = nil }
             } else
             // What was never tried is not known to fit; but nothing is taken away for sending little.
-            if let measured = arrived.rate { grown = max(target, min(grown, measured * Self.acknowledgedHeadroom)) }
+            if let measured = arrived.rate {
+                grown = max(target, min(grown, measured * Self.acknowledgedHeadroom))
+            }
             target = clamp(grown)
         }
     }

@@ -11,7 +11,9 @@ import Testing
         call.run(until: .zero + .seconds(5)) {
             $0.seenByCaller.pictures.isEmpty || $0.seenByCallee.pictures.isEmpty
         }
-        guard let there = call.seenByCallee.pictures.first, let back = call.seenByCaller.pictures.first else { return nil }
+        guard let there = call.seenByCallee.pictures.first, let back = call.seenByCaller.pictures.first else {
+            return nil
+        }
         return max(there.rendered, back.rendered).milliseconds
     }
 

@@ -25,7 +25,9 @@ extension VirtualCallConfiguration {
 }
 
 extension VirtualCallResult {
-    var directions: [(name: String, Direction)] { [("caller->callee", callerToCallee), ("callee->caller", calleeToCaller)] }
+    var directions: [(name: String, Direction)] {
+        [("caller->callee", callerToCallee), ("callee->caller", calleeToCaller)]
+    }
 }
 
 extension VirtualCallResult.Direction {
