@@ -8,7 +8,8 @@ enum CleanCalls {
             var configuration = try VirtualCallConfiguration(link: "delay=\(oneWay)")
             configuration.duration = .seconds(seconds)
             let result = try VirtualCall(configuration).run()
-            let name = "RTT \(2 * oneWay) ms, \(seconds) s, 1280x720 at 30 a second, real codecs, seed \(configuration.seed)"
+            let name =
+                "RTT \(2 * oneWay) ms, \(seconds) s, 1280x720 at 30 a second, real codecs, seed \(configuration.seed)"
             print(name)
             for (direction, seen) in [
                 ("caller to callee", result.callerToCallee), ("callee to caller", result.calleeToCaller),
@@ -30,7 +31,8 @@ enum CleanCalls {
                         + Text.right(Text.milliseconds(first), 7) + " ms  "
                         + Text.verdict(first, atMost: 3.5 * 2 * Double(oneWay) + 90))
                 print(
-                    "  " + Text.left(direction, 18) + "\(seen.pictures.count) of \(seen.picturesCaptured) pictures shown, "
+                    "  " + Text.left(direction, 18)
+                        + "\(seen.pictures.count) of \(seen.picturesCaptured) pictures shown, "
                         + "\(seen.freezes) freezes, concealed \(Text.number(100 * seen.concealedShare, 2)) %, "
                         + "video \(seen.videoBytesSent * 8 / 1000 / seconds) kbit/s  "
                         + (seen.freezes == 0 ? "PASS" : "MISS") + " (0 freezes)")

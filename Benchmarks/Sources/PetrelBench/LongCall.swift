@@ -20,7 +20,9 @@ enum LongCall {
         let total = Double(CPUTime.thread - cpu) / 1e9
         let elapsed = Double(CPUTime.wall - wall) / 1e9
         let result = call.result()
-        print("\(minutes) min of a call, 1280x720 at 30 a second both ways, real codecs, delay=20,loss=5, seed \(configuration.seed)")
+        print(
+            "\(minutes) min of a call, 1280x720 at 30 a second both ways, real codecs, delay=20,loss=5, seed \(configuration.seed)"
+        )
         print("  wall time \(Text.number(elapsed, 1)) s, CPU time \(Text.number(total, 1)) s")
         var codec = 0.0
         var media = 0.0
@@ -33,7 +35,8 @@ enum LongCall {
         print("  " + Text.left("transport, playout, emulated link", 34) + Text.right(Text.number(rest, 2), 9) + " s")
         print(
             "  not codec: \(Text.number(100 * (rest + media) / total, 1)) % of the CPU time; "
-                + "\(Text.number(100 * rest / (rest + codec), 1)) % without making and reading the test pictures and sounds")
+                + "\(Text.number(100 * rest / (rest + codec), 1)) % without making and reading the test pictures and sounds"
+        )
         for (direction, seen) in [
             ("caller to callee", result.callerToCallee), ("callee to caller", result.calleeToCaller),
         ] {

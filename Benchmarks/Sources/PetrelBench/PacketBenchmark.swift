@@ -99,7 +99,8 @@ enum PacketBenchmark {
             while min(clean.sendAudio.packets, clean.receiveAudio.packets) < packets { try clean.audioPacket() }
             while lossy.receiveVideo.packets < packets { try lossy.videoFrame() }
             // Packets that are refused are cheap: what came in must have come out.
-            for pair in [clean, lossy] where pair.framesReceived == 0 || pair.framesReceived * 7 < pair.receiveVideo.packets {
+            for pair in [clean, lossy]
+            where pair.framesReceived == 0 || pair.framesReceived * 7 < pair.receiveVideo.packets {
                 throw BenchmarkError(
                     "only \(pair.framesReceived) frames of \(pair.receiveVideo.packets) packets: \(pair.drops)")
             }
@@ -124,7 +125,8 @@ enum PacketBenchmark {
         else { throw BenchmarkError("the frame could not be cut") }
         let memory = SlotMemory(count: sequences.count, slotSize: EgressBatch.maximumDatagram)
         let lengths = sequences.map { sequence in
-            stream.release(sequence, into: memory.slot(Int(sequence - sequences.lowerBound)), now: .zero) { _ in 1 } ?? 0
+            stream.release(sequence, into: memory.slot(Int(sequence - sequences.lowerBound)), now: .zero) { _ in 1 }
+                ?? 0
         }
         guard !lengths.contains(0) else { throw BenchmarkError("a packet was not released") }
         func pass() -> Int? {
@@ -158,11 +160,14 @@ enum PacketBenchmark {
     }
 
     private static func report(_ rows: [Row], isCounted: Bool) {
-        print("Times: thread CPU, median of \(runs) runs of at least \(packets) packets each, after \(warmUp) to warm up.")
+        print(
+            "Times: thread CPU, median of \(runs) runs of at least \(packets) packets each, after \(warmUp) to warm up."
+        )
         if !isCounted { print("Allocations are not counted: nothing is preloaded (make bench-packets does).") }
         print(
             Text.left("path", 42) + Text.left("cipher", 20) + Text.right("ns/packet", 10)
-                + Text.right("least", 8) + Text.right("ours/packet", 13) + Text.right("libraries/packet", 18) + Text.right("packets", 9))
+                + Text.right("least", 8) + Text.right("ours/packet", 13) + Text.right("libraries/packet", 18)
+                + Text.right("packets", 9))
         for row in rows {
             let isCounted = row.counted.packets > 0
             print(

@@ -146,7 +146,11 @@ final class PeerPair {
         receiver.drainEvents { _ in }
         if !media.isEmpty {
             let meter = meter
-            if isAudio { meter.measure(&receiveAudio, receiveMedia) } else { meter.measure(&receiveVideo, receiveMedia) }
+            if isAudio {
+                meter.measure(&receiveAudio, receiveMedia)
+            } else {
+                meter.measure(&receiveVideo, receiveMedia)
+            }
         }
         toReceiver.removeAll()
     }

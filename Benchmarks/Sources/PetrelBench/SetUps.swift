@@ -20,7 +20,9 @@ enum SetUps {
         let times = try measure("delay=50,loss=30", runs: runs)
         line("RTT 100, 30 % loss", times, gate: 0.95, atMost: 600)
         let slowest = times.enumerated().sorted { $0.element > $1.element }.prefix(5)
-        print("  slowest seeds: " + slowest.map { "\($0.offset + 1) (\(Text.milliseconds($0.element)))" }.joined(separator: ", "))
+        print(
+            "  slowest seeds: "
+                + slowest.map { "\($0.offset + 1) (\(Text.milliseconds($0.element)))" }.joined(separator: ", "))
     }
 
     private static func measure(_ link: String, runs: Int) throws -> [TimeDelta] {
