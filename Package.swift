@@ -138,7 +138,9 @@ let package = Package(
                 "PetrelScenario", "PetrelPeer", "PetrelMedia", "PetrelCongestion", "PetrelICE", "PetrelSDP",
                 "PetrelLab", "PetrelCodecs", "PetrelCore",
             ]),
-        tests("Petrel", ["Petrel", "PetrelCore"]),
+        tests(
+            "Petrel",
+            ["Petrel", "PetrelCore", "PetrelCodecs", "PetrelIO", .product(name: "Logging", package: "swift-log")]),
         tests("PetrelTools", ["PetrelTools", "PetrelCodecs", "PetrelCore"]),
         // The fuzz targets as functions: a test target replays them here, and the package Tests/Fuzz builds the same
         // sources with libFuzzer, which needs unsafe flags that this package must not have. In no product.

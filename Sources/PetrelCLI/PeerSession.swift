@@ -219,7 +219,8 @@ actor PeerSession {
         counters.nacks = sum(video) { $0.nackCount }
         counters.retransmissions = sum(statistics.outbound) { $0.retransmittedPacketsSent }
         counters.plis = sum(video) { $0.pliCount + $0.firCount }
-        counters.packetsReceived = sum(statistics.inbound) { $0.packetsReceived }
+        // The sender's count holds what it sent again; W3C counts that apart only when it came as RTX.
+        counters.packetsReceived = sum(statistics.inbound) { $0.packetsReceived + $0.retransmittedPacketsReceived }
         counters.fecRecovered = 0
         counters.rtxRecovered = sum(statistics.inbound) { $0.retransmittedPacketsReceived }
         let heard = statistics.inbound.filter { $0.kind == "audio" }

@@ -22,7 +22,17 @@ public struct BandwidthEstimator: Sendable {
     /// Feedback silent for so long (while packets are sent) halves the rate.
     static let silence = TimeDelta.milliseconds(1000)
 
+    /// After a silence the rate begins anew with this share of what it was, and grows by ``revival`` a second until it
+    /// is back: an outage says little of the path behind it.
+    static let restart = 0.4
+    static let revival = 2.0
+    /// Decreases for a queue that stands, until the delay is taken for that of a new route.
+    static let standingDecreases = 5
+
     private var configuration: Configuration
+    private var beforeSilence: DataRate?
+    private var isSilent = false
+    private var standing = 0
     private var trend = DelayTrend()
     private var arrived = RateWindow()
     private var lastDecrease: Instant?
@@ -51,6 +61,11 @@ public struct BandwidthEstimator: Sendable {
     public mutating func update(_ results: [PacketResult], roundTrip: TimeDelta, now: Instant) {
         guard !results.isEmpty else { return }
         lastFeedback = now
+        if isSilent, let before = beforeSilence {
+            isSilent = false
+            target = clamp(max(target, before * Self.restart))
+            lastIncrease = now
+        }
         var lost = 0
         for result in results {
             guard let arrival = result.arrived else {
@@ -69,13 +84,25 @@ public struct BandwidthEstimator: Sendable {
     public mutating func tick(now: Instant) {
         guard let last = lastFeedback, now - last > Self.silence else { return }
         lastFeedback = now
+        if !isSilent { beforeSilence = max(target, beforeSilence ?? .zero) }
+        isSilent = true
         target = clamp(target * 0.5)
     }
 
     private mutating func adjust(roundTrip: TimeDelta, now: Instant) {
-        switch trend.signal {
+        let signal = trend.isStanding ? .overuse : trend.signal
+        if !trend.isStanding { standing = 0 }
+        switch signal {
         case .overuse:
             guard lastDecrease.map({ now - $0 > max(.milliseconds(200), roundTrip) }) ?? true else { return }
+            beforeSilence = nil
+            if trend.isStanding {
+                standing += 1
+                if standing > Self.standingDecreases {
+                    standing = 0
+                    trend.rebase()
+                }
+            }
             let measured = arrived.rate ?? target
             target = clamp(min(target, measured * Self.decrease))
             lastDecrease = now
@@ -86,8 +113,14 @@ public struct BandwidthEstimator: Sendable {
             let elapsed = lastIncrease.map { min(1, (now - $0).seconds) } ?? 0
             lastIncrease = now
             var grown = target * (1 + (Self.growthPerSecond - 1) * elapsed)
+            if let before = beforeSilence {
+                grown = max(grown, min(before, target * (1 + (Self.revival - 1) * elapsed)))
+                if grown >= before { beforeSilence = nil }
+            } else
             // What was never tried is not known to fit; but nothing is taken away for sending little.
-            if let measured = arrived.rate { grown = max(target, min(grown, measured * Self.acknowledgedHeadroom)) }
+            if let measured = arrived.rate {
+                grown = max(target, min(grown, measured * Self.acknowledgedHeadroom))
+            }
             target = clamp(grown)
         }
     }

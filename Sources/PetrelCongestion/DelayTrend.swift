@@ -15,6 +15,10 @@ struct DelayTrend {
     /// A queue shorter than this is left alone, in milliseconds.
     static let toleratedQueue = 25.0
     static let thresholdRange = 6.0...600.0
+    /// A queue that never falls below this for ``standingTime`` stands: it no longer grows, so its slope says nothing,
+    /// and yet everything waits in it. In milliseconds.
+    static let standingQueue = 60.0
+    static let standingTime = TimeDelta.milliseconds(300)
 
     private var groupFirstSent: Instant?
     private var groupLastSent = Instant.zero
@@ -29,6 +33,10 @@ struct DelayTrend {
     private var overuseSince: Instant?
     private var previousTrend = 0.0
     private var minima = WindowedMinimum(window: .seconds(10))
+    private var recent = WindowedMinimum(window: DelayTrend.standingTime)
+    private var recentSince: Instant?
+    /// Whether the queue has stood for ``standingTime``.
+    private(set) var isStanding = false
 
     private(set) var signal = Signal.normal
     /// The delay above its minimum of the last ten seconds, in milliseconds.
@@ -39,7 +47,11 @@ struct DelayTrend {
     mutating func add(sent: Instant, arrived: Instant) {
         // Only the difference to the minimum matters, so the unknown offset between the clocks cancels.
         let transit = (arrived - sent).milliseconds
-        queueMilliseconds = max(0, transit - minima.add(transit, at: sent))
+        let least = minima.add(transit, at: sent)
+        queueMilliseconds = max(0, transit - least)
+        let start = recentSince ?? sent
+        recentSince = start
+        isStanding = recent.add(transit, at: sent) - least > Self.standingQueue && sent - start > Self.standingTime
         guard let first = groupFirstSent else {
             begin(sent, arrived)
             return
@@ -58,6 +70,13 @@ struct DelayTrend {
         }
         previous = (groupLastSent, groupLastArrived)
         begin(sent, arrived)
+    }
+
+    /// The delay as it is now is taken for the path's own: what was thought a queue did not go when less was sent.
+    mutating func rebase() {
+        minima = WindowedMinimum(window: .seconds(10))
+        isStanding = false
+        queueMilliseconds = 0
     }
 
     private mutating func begin(_ sent: Instant, _ arrived: Instant) {

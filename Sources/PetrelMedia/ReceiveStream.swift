@@ -116,14 +116,17 @@ public final class ReceiveStream {
     ) throws(DropReason) {
         var startsFrame = false
         var isKeyFrame = false
-        var payload = UnsafeRawBufferPointer(rebasing: packet[header.payloadRange])
+        // A constant: a variable whose span is taken would be put on the heap.
+        let described = UnsafeRawBufferPointer(rebasing: packet[header.payloadRange])
+        var descriptorLength = 0
         if header.payloadLength > 0 {
-            let (descriptor, length) = try VP8PayloadDescriptor.parse(payload.bytes)
-            payload = UnsafeRawBufferPointer(rebasing: payload[length...])
+            let (descriptor, length) = try VP8PayloadDescriptor.parse(described.bytes)
+            descriptorLength = length
             startsFrame = descriptor.startsFrame
             // The lowest bit of a frame says that it is not a key frame (RFC 6386 section 9.1).
-            if startsFrame, let first = payload.first { isKeyFrame = first & 1 == 0 }
+            if startsFrame, length < described.count { isKeyFrame = described[length] & 1 == 0 }
         }
+        let payload = UnsafeRawBufferPointer(rebasing: described[descriptorLength...])
         guard let place = admit(header, isRepair: isRepair, now: now) else { throw .rtpSequenceJump }
         if firstArrival == nil {
             firstArrival = now

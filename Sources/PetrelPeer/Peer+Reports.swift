@@ -125,7 +125,10 @@ extension Peer {
 
     private func sendAgain(_ number: UInt16, times: Int, sender index: Int, now: Instant) {
         let stream = senders[index].stream
-        guard let sequence = stream.retransmittable(number, roundTrip: roundTripTime, now: now),
+        // What was sent again a moment ago may wait in the queue of a narrow link: asking for it once more is no reason to
+        // make that queue longer.
+        let wait = roundTripTime + estimator.queueDelay
+        guard let sequence = stream.retransmittable(number, roundTrip: wait, now: now),
             let length = stream.length(of: sequence)
         else { return }
         for _ in 0..<times {
@@ -145,6 +148,7 @@ extension Peer {
                     sent: entry.sent, arrived: packet.arrival.map { base + $0 }, bytes: Int(entry.bytes)))
         }
         estimator.update(results, roundTrip: roundTripTime, now: now)
+        noteRepairRate(now: now)
         applyRate()
     }
 

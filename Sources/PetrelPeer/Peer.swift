@@ -70,6 +70,8 @@ public final class Peer {
     var leastRate: DataRate
     var audioRate = DataRate.kilobitsPerSecond(48)
     var opening = OpeningRepair()
+    var repairRate = DataRate.zero
+    var repairMeasured: (at: Instant, bytes: UInt64)?
     var earlyHandshake = EarlyDatagrams()
     var earlyMedia = EarlyMedia()
     let scratch = SlotMemory(count: 1, slotSize: EgressBatch.maximumDatagram)

@@ -98,7 +98,7 @@ public struct AVSync: Sendable {
         isOpening = now - begin < Self.opening
         // Half a second of smoothing: single blocks and frames move by their grid. The first frame may have waited for
         // the connection and says little: at the beginning what comes last counts for more.
-        let smoothing = isOpening ? 0.1 : 0.5
+        let smoothing = isOpening ? 0.05 : 0.5
         let value = smoothed.map { $0 + (natural - $0) * min(1, passed / smoothing) } ?? natural
         smoothed = value.isFinite ? value : 0
 

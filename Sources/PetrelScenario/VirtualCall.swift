@@ -47,6 +47,11 @@ public final class VirtualCall {
         try signal()
     }
 
+    /// Measures what codecs and test media take; nothing is measured without one.
+    public var meter: VirtualCallMeter? {
+        didSet { for endpoint in [caller, callee] { endpoint.meter = meter } }
+    }
+
     /// The peers, for tests that look inside or act.
     public var callerPeer: Peer { caller.peer }
     public var calleePeer: Peer { callee.peer }
@@ -168,22 +173,36 @@ public final class VirtualCall {
         if isWanted(self) { now = max(now, end) }
     }
 
+    /// Asked for each datagram that arrives (source, destination, bytes): false loses it. To lose by content.
+    public var filter: ((TransportAddress, TransportAddress, UnsafeRawBufferPointer) -> Bool)?
+    /// Told of each datagram sent by a peer or forged, as the network sees it: source, destination, bytes before they
+    /// are opened, and what became of it; nil where it has only been sent.
+    public var observe: ((TransportAddress, TransportAddress, UnsafeRawBufferPointer, Verdict?) -> Void)?
+
     private let scratch = SlotMemory(count: 1, slotSize: VirtualNetwork.maximumDatagram)
 
     private func deliver(_ datagram: VirtualDatagram) {
         guard let endpoint = [caller, callee].first(where: { $0.address == datagram.destination }) else { return }
         let slot = scratch.slot(0)
         guard datagram.bytes.count <= slot.count else { return }
+        guard filter?(datagram.source, datagram.destination, datagram.bytes) ?? true else { return }
         slot.copyMemory(from: datagram.bytes)
         let local = endpoint.clock.local(now)
-        endpoint.peer.receive(
+        let verdict = endpoint.peer.receive(
             UnsafeMutableRawBufferPointer(rebasing: slot[..<datagram.bytes.count]), from: datagram.source,
             to: datagram.destination, now: local, into: &endpoint.batch)
+        observe?(datagram.source, datagram.destination, datagram.bytes, verdict)
         endpoint.takeEvents(now: local)
         endpoint.watch(now: local)
     }
 
     private func flush(_ endpoint: VirtualEndpoint) {
+        if let observe {
+            for index in 0..<endpoint.batch.count {
+                let entry = endpoint.batch.entry(index)
+                observe(entry.source, entry.destination, endpoint.batch.bytes(index), nil)
+            }
+        }
         network.send(endpoint.batch, now: now)
         endpoint.batch.removeAll()
     }

@@ -142,6 +142,7 @@ public struct VirtualCallResult: Sendable {
 
 /// What else one side of a rehearsed call has noticed. All times are true time since the offer was created.
 public struct VirtualCallLog: Sendable {
+    /// What ICE, the path and the other side's tracks went through, in order.
     public var iceStates: [(at: Instant, state: String)] = []
     public var paths: [(at: Instant, path: ICEPath)] = []
     public var tracksAdded: [(at: Instant, track: RemoteTrackID, kind: StreamKind)] = []

@@ -8,6 +8,7 @@ enum TargetRule {
         "CPetrelCodecs": "one-line functions, exercised by PetrelCodecsTests",
         "PetrelScenario": "its tests are named ScenarioTests",
         "PetrelIO": "sockets and threads, exercised by whole calls in PetrelTests",
+        "FuzzTargets": "part of Tests/Fuzz, run by FuzzReplayTests",
         "PetrelCLI": "a program: Tests/Scripts runs it, and CI runs those",
     ]
 

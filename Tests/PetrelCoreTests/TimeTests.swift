@@ -16,7 +16,7 @@ import Testing
     @Test func ntpKnownAnswers() {
         // RFC 868 / RFC 5905: 1970-01-01 is 2,208,988,800 s after 1900-01-01.
         #expect(NTPTime(unixNanoseconds: 0).bits == 2_208_988_800 << 32)
-        #expect(NTPTime(unixNanoseconds: 500_000_000).bits == (2_208_988_800 << 32) | 0x8000_0000)
+        #expect(NTPTime(unixNanoseconds: 500_000_000).bits == UInt64(2_208_988_800) << 32 | UInt64(0x8000_0000))
         #expect(NTPTime(bits: 0x1234_5678_9ABC_DEF0).compact == 0x5678_9ABC)
         // 2036-02-07 06:28:16 UTC: the era begins anew.
         #expect(NTPTime(unixNanoseconds: 2_085_978_496_000_000_000).bits == 0)

@@ -46,12 +46,15 @@ public struct CapacityTrace: Hashable, Sendable {
     ) -> LinkDescription {
         let windowLength = max(1, Int(window.milliseconds))
         let period = Int(opportunities.last ?? 0) / windowLength + 1
-        var counts = Array(repeating: 0, count: period)
-        for time in opportunities { counts[Int(time) / windowLength] += 1 }
+        let windows = max(1, min(Int(length.milliseconds) / windowLength, 1_000_000))
+        // No more than is asked for: one line may name a time 24 days ahead.
+        var counts = Array(repeating: 0, count: min(period, windows))
+        for time in opportunities where Int(time) / windowLength < counts.count {
+            counts[Int(time) / windowLength] += 1
+        }
         var result = link
         result.changes = []
-        let windows = max(0, min(Int(length.milliseconds) / windowLength, 1_000_000))
-        for index in 0..<max(1, windows) {
+        for index in 0..<windows {
             var conditions = link.conditions
             let bytes = counts[index % period] * Self.bytesPerOpportunity
             conditions.rate = max(floor, DataRate(bytes: bytes, over: .milliseconds(windowLength)))

@@ -111,9 +111,10 @@ extension FuzzTarget {
                 (0..<4).map { Corpus.Entry(name: "\(entry.name) (\($0))", bytes: [$0] + entry.bytes) }
             }
         case .twcc:
-            return entries + entries.filter { $0.bytes.count > 4 }.map {
-                Corpus.Entry(name: $0.name + " (body)", bytes: [0] + $0.bytes.dropFirst(4))
-            }
+            return entries
+                + entries.filter { $0.bytes.count > 4 }.map {
+                    Corpus.Entry(name: $0.name + " (body)", bytes: [0] + $0.bytes.dropFirst(4))
+                }
         case .dtlsDatagram:
             return datagrams.flatMap { entry in
                 [

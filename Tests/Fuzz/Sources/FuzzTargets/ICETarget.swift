@@ -101,7 +101,9 @@ private struct Scene: ~Copyable {
                 foundation: "f", priority: cursor.long(), address: Addresses.at(cursor.byte()),
                 kind: kinds[Int(cursor.byte()) % kinds.count], ufrag: cursor.flag() ? "abcd" : nil)
             agents[which].addRemoteCandidate(candidate, now: now)
-        case 18: agents[which].addLocalCandidate(Addresses.at(cursor.byte()), kind: cursor.flag() ? .host : .relayed, now: now)
+        case 18:
+            agents[which].addLocalCandidate(
+                Addresses.at(cursor.byte()), kind: cursor.flag() ? .host : .relayed, now: now)
         case 19: agents[which].removeLocalCandidate(Addresses.at(cursor.byte()), now: now)
         case 20: agents[which].endOfLocalCandidates(now: now)
         case 21: agents[which].endOfRemoteCandidates(now: now)
@@ -111,7 +113,8 @@ private struct Scene: ~Copyable {
             agents[1].restart(random: &random, now: now)
             introduce()
         case 24: introduce()
-        case 25: agents[which].mediaReceived(from: Addresses.at(cursor.byte()), to: Addresses.at(UInt8(which)), now: now)
+        case 25:
+            agents[which].mediaReceived(from: Addresses.at(cursor.byte()), to: Addresses.at(UInt8(which)), now: now)
         case 26:
             agents[which].setRemoteCredentials(
                 ufrag: text(cursor.chunk()), password: "0123456789012345678901", isLite: cursor.flag(), now: now)
@@ -209,7 +212,7 @@ private struct Scene: ~Copyable {
 
     mutating func close() {
         for which in 0..<2 {
-            agents[which].close()
+            agents[which].close(now: now)
             require(agents[which].nextDeadline == .distantFuture && agents[which].sendPath == nil, "closed is closed")
         }
     }

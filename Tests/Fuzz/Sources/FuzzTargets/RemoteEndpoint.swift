@@ -69,8 +69,11 @@ final class RemoteEndpoint {
             agent.restart(random: &random, now: now)
             negotiator.transport = Self.transport(agent)
         }
-        for kind in [MediaKind.audio, .video] where !negotiator.transceivers.contains(where: { $0.track != nil && $0.kind == kind }) {
-            guard let free = negotiator.transceivers.first(where: { $0.kind == kind && $0.track == nil }) else { continue }
+        for kind in [MediaKind.audio, .video]
+        where !negotiator.transceivers.contains(where: { $0.track != nil && $0.kind == kind }) {
+            guard let free = negotiator.transceivers.first(where: { $0.kind == kind && $0.track == nil }) else {
+                continue
+            }
             try negotiator.setTrack(try track(kind), of: free.id)
             try negotiator.setDirection(.sendrecv, of: free.id)
         }
@@ -88,7 +91,8 @@ final class RemoteEndpoint {
     private func learn(now: Instant) {
         guard let transport = negotiator.session?.transport else { return }
         agent.setRemoteCredentials(
-            ufrag: transport.remoteUfrag, password: transport.remotePassword, isLite: transport.remoteIsICELite, now: now)
+            ufrag: transport.remoteUfrag, password: transport.remotePassword, isLite: transport.remoteIsICELite,
+            now: now)
         for line in transport.remoteCandidates {
             if let candidate = ICECandidate(line) { agent.addRemoteCandidate(candidate, now: now) }
         }

@@ -53,7 +53,8 @@ private func seal(
     }
 }
 
-private func open(_ session: SRTPSession, _ copy: UnsafeMutableRawBufferPointer, isRTCP: Bool) throws(DropReason) -> Int {
+private func open(_ session: SRTPSession, _ copy: UnsafeMutableRawBufferPointer, isRTCP: Bool) throws(DropReason) -> Int
+{
     isRTCP ? try session.openRTCP(copy, length: copy.count) : try session.openRTP(copy, length: copy.count)
 }
 
@@ -64,7 +65,9 @@ private func opens(_ session: SRTPSession, _ bytes: UnsafeRawBufferPointer, isRT
 enum SRTPFixtures {
     static func session(_ profile: SRTPProfile, _ role: DTLSRole) -> SRTPSession {
         let octets = 2 * (profile.keyLength + profile.saltLength)
-        guard let material = SRTPKeyingMaterial(profile: profile, exported: (0..<octets).map { UInt8(truncatingIfNeeded: $0 * 7 + 1) })
+        guard
+            let material = SRTPKeyingMaterial(
+                profile: profile, exported: (0..<octets).map { UInt8(truncatingIfNeeded: $0 * 7 + 1) })
         else { fatalError("keys of the right length") }
         do { return try SRTPSession(material, role: role) } catch { fatalError("\(error)") }
     }

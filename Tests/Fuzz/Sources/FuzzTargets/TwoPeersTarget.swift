@@ -8,7 +8,8 @@ func fuzzTwoPeers(_ cursor: inout ByteCursor) {
     let scene = TwoPeers()
     while !cursor.isEmpty { scene.act(&cursor) }
     // Left alone, both end or go on; neither works without end.
-    for _ in 0..<20 { scene.advance(.milliseconds(100)) }
+    for _ in 0..<10 { scene.advance(.milliseconds(100)) }
+    for _ in 0..<5 { scene.advance(.seconds(10)) }
     for index in 0..<2 {
         scene.peers[index].close(now: scene.now, into: &scene.out)
         scene.settle(index)
@@ -139,8 +140,10 @@ private final class TwoPeers {
         out.removeAll()
         for event in peers[index].takeEvents() {
             switch event {
-            case .videoFrame(_, let frame): require(sentMedia.contains(Array(frame.payload.bytes)), "a frame nobody sent")
-            case .audioPacket(_, let packet): require(sentMedia.contains(Array(packet.payload.bytes)), "sound nobody sent")
+            case .videoFrame(_, let frame):
+                require(sentMedia.contains(Array(frame.payload.bytes)), "a frame nobody sent")
+            case .audioPacket(_, let packet):
+                require(sentMedia.contains(Array(packet.payload.bytes)), "sound nobody sent")
             default: break
             }
         }

@@ -9,13 +9,15 @@ import PetrelWire
 ///
 /// The first octet is the scene: 0: a peer that knows nobody yet; 1: it has offered and is connected to a
 /// ``RemoteEndpoint`` whose keys we hold; 2: the same, but it has answered; 3: two peers on a bad network
-/// (``fuzzTwoPeers(_:)``). Each further octet is an action with its arguments behind it.
+/// (``fuzzTwoPeers(_:)``). With bit 2 the scenes 1 and 2 begin with offer and answer only. Each further octet is an action with its arguments behind it.
 func fuzzWholePeer(_ input: UnsafeRawBufferPointer) {
     var cursor = ByteCursor(input)
-    let mode = cursor.byte() & 3
+    let flags = cursor.byte()
+    let mode = flags & 3
     guard mode < 3 else { return fuzzTwoPeers(&cursor) }
     let scene = PeerScene(offers: mode != 2)
-    if mode > 0 { scene.connect(offers: mode == 1) }
+    if mode > 0 { scene.negotiate(offers: mode == 1) }
+    if mode > 0, flags & 4 == 0 { scene.connect() }
     while !cursor.isEmpty { scene.act(&cursor) }
     for _ in 0..<4 { scene.advance(.seconds(10)) }
     scene.close()
@@ -54,7 +56,7 @@ final class PeerScene {
         }
     }
 
-    func connect(offers: Bool) {
+    func negotiate(offers: Bool) {
         let remote = RemoteEndpoint(role: offers ? .controlled : .controlling, now: now)
         self.remote = remote
         made {
@@ -67,6 +69,10 @@ final class PeerScene {
             }
         }
         settle()
+    }
+
+    func connect() {
+        guard let remote else { return }
         var steps = 0
         while peer.state != .connected || remote.srtp == nil {
             steps += 1
@@ -114,7 +120,11 @@ final class PeerScene {
         case 28:
             let index = cursor.byte()
             let address = Addresses.at(index >> 1)
-            if index & 1 == 0 { peer.addLocalAddress(address, now: now) } else { peer.removeLocalAddress(address, now: now) }
+            if index & 1 == 0 {
+                peer.addLocalAddress(address, now: now)
+            } else {
+                peer.removeLocalAddress(address, now: now)
+            }
         case 29:
             // The remote's NAT has given it another address.
             let from = Addresses.at(cursor.byte())
@@ -201,7 +211,8 @@ final class PeerScene {
         var extensions = RTPExtensions()
         if shape & 0x20 != 0 { extensions.transportSequenceNumber = cursor.word() }
         if shape & 0x40 != 0 { extensions.mid = ShortToken(["0", "1", "7"][Int(cursor.byte()) % 3]) }
-        var payload = isRepair ? [UInt8(sequence >> 8), UInt8(sequence & 0xFF &- 1)] : []
+        let original = sequence &- 1
+        var payload = isRepair ? [UInt8(original >> 8), UInt8(original & 0xFF)] : []
         payload += Array(cursor.chunk())
         var packet = [UInt8](repeating: 0, count: 128 + payload.count)
         var offsets = RTPExtensionOffsets()
@@ -259,7 +270,8 @@ final class PeerScene {
                     statuses: (0..<count).map { _ in
                         let code = cursor.byte()
                         return code & 3 == 3
-                            ? .notReceived : .received(delta: Int16(truncatingIfNeeded: Int(code) * (code & 4 == 0 ? 1 : -97)))
+                            ? .notReceived
+                            : .received(delta: Int16(truncatingIfNeeded: Int(code) * (code & 4 == 0 ? 1 : -97)))
                     }))
         }
         var writer = RTCPWriter()
