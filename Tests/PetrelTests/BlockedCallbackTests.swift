@@ -1,6 +1,7 @@
 internal import Logging
 internal import Petrel
 internal import PetrelCodecs
+internal import PetrelCore
 internal import PetrelIO
 internal import Testing
 
@@ -13,8 +14,9 @@ internal import Testing
 extension LiveTests {
     /// What the application does in its functions, and how long, never holds up ICE and RTCP (C80).
     @Suite struct BlockedCallbackTests {
-        /// Longer than ICE takes to notice a path that has gone quiet.
-        static let blockSeconds: UInt32 = 5
+        /// Longer than the time between two checks for consent (RFC 7675 section 5.1: 4 to 6 s), and much longer than
+        /// ICE takes to notice a path that has gone quiet.
+        static let blockSeconds: UInt32 = 7
 
         /// Watches a connected pair while `block` is in force: consent is asked and answered, nobody is disconnected.
         private func expectLife(_ pair: Pair) async throws {
@@ -49,10 +51,18 @@ extension LiveTests {
                 // One each: the first call of each of them blocks its own track's thread.
                 let (first, second) = (Lock(true), Lock(true))
                 video.onFrame { _ in
-                    if first.withLock({ first in defer { first = false }; return first }) { block() }
+                    if first.withLock({ first in
+                        defer { first = false }; return first
+                    }) {
+                        block()
+                    }
                 }
                 audio.onAudio { _ in
-                    if second.withLock({ second in defer { second = false }; return second }) { block() }
+                    if second.withLock({ second in
+                        defer { second = false }; return second
+                    }) {
+                        block()
+                    }
                 }
                 try await eventually("both to block") { blocks.withLock { $0 <= 0 } }
                 try await expectLife(pair)
@@ -94,7 +104,11 @@ extension LiveTests {
                 try await eventually("media") { pair.atB.pictures > 10 && pair.atB.recentPeak > 1000 }
                 let isFirst = Lock(true)
                 watched.onEncode { _, _ in
-                    if isFirst.withLock({ first in defer { first = false }; return first }) { sleep(Self.blockSeconds) }
+                    if isFirst.withLock({ first in
+                        defer { first = false }; return first
+                    }) {
+                        sleep(Self.blockSeconds)
+                    }
                 }
                 try await expectLife(pair)
                 let last = pair.atB.stamps.count

@@ -73,6 +73,7 @@ extension LiveTests {
             }
             try await withPair(configuration) { pair in
                 try await pair.a.addVideo(StampedCard())
+                try await pair.a.addAudio()
                 try await pair.b.addAudio(TestSpeechSource())
                 try await pair.connect()
                 try await eventually("media both ways") { pair.atB.pictures > 20 && pair.atA.recentPeak > 1000 }

@@ -1,5 +1,6 @@
 internal import Foundation
 internal import Petrel
+internal import PetrelCore
 internal import PetrelIO
 internal import Testing
 

@@ -100,7 +100,9 @@ extension LiveTests {
             let ran = Lock(false)
             driver.run { ran.withLock { $0 = true } }
             #expect(try await driver.perform { 1 } == nil)
-            await #expect(throws: SocketError.self) { try await driver.open(TransportAddress(ipv4: 0x7F00_0001, port: 0)) }
+            await #expect(throws: SocketError.self) {
+                try await driver.open(TransportAddress(ipv4: 0x7F00_0001, port: 0))
+            }
             // The port is free again.
             let other = UDPDriver()
             #expect(try await other.open(a) == a)

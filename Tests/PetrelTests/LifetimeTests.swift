@@ -1,5 +1,6 @@
 internal import Petrel
 internal import PetrelCodecs
+internal import PetrelCore
 internal import PetrelIO
 internal import Testing
 
@@ -65,7 +66,8 @@ extension LiveTests {
                 let offer = try await pair.a.createOffer()
                 if moment != .offered {
                     let answer = try await pair.b.answer(
-                        moment == .failed ? offer.replacing(/a=fingerprint:sha-256 ../, with: "a=fingerprint:sha-256 00") : offer)
+                        moment == .failed
+                            ? offer.replacing(/a=fingerprint:sha-256 ../, with: "a=fingerprint:sha-256 00") : offer)
                     if moment != .answered { try await pair.a.accept(answer: answer) }
                 }
             }
@@ -133,7 +135,8 @@ extension LiveTests {
                 { try await call.addAudio(TestSpeechSource()) }, { try await call.connected() },
                 { try await call.remove(video) }, { try await call.rollback() },
                 { try await call.addRemoteCandidate(nil) }, { try await call.setVideoLimits() },
-                { try await call.receiveOnly(video: true, audio: true) }, { _ = try await call.networkChanged(localAddresses: ["127.0.0.2"]) },
+                { try await call.receiveOnly(video: true, audio: true) },
+                { _ = try await call.networkChanged(localAddresses: ["127.0.0.2"]) },
             ]
             for (index, attempt) in attempts.enumerated() {
                 do {
@@ -197,7 +200,8 @@ extension LiveTests {
             }
             try await eventually("threads and sockets to come back") {
                 let now = Resources.now()
-                return now.threads <= before.threads + Resources.slack && now.descriptors <= before.descriptors + Resources.slack
+                return now.threads <= before.threads + Resources.slack
+                    && now.descriptors <= before.descriptors + Resources.slack
             }
             try await eventually("silence") {
                 let count = watch.count

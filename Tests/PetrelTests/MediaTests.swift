@@ -158,7 +158,9 @@ extension LiveTests {
                 let before = pair.atB.seen.withLock { $0.keyFrames }
                 #expect(before >= 1)
                 pair.atB.seen.withLock { $0.videoTracks }.first?.requestKeyFrame()
-                try await eventually("a key frame for the receiver") { pair.atB.seen.withLock { $0.keyFrames } > before }
+                try await eventually("a key frame for the receiver") {
+                    pair.atB.seen.withLock { $0.keyFrames } > before
+                }
                 let asked = try await pair.a.statistics().outbound.first
                 #expect((asked?.pliCount ?? 0) + (asked?.firCount ?? 0) >= 1)
 

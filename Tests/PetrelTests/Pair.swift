@@ -1,3 +1,4 @@
+internal import Logging
 internal import Petrel
 internal import PetrelCodecs
 internal import PetrelCore
@@ -39,11 +40,11 @@ func eventually(
 /// A small test card that carries stamps, and remembers when it was asked last.
 final class StampedCard: VideoSource {
     let framesPerSecond: Double
-    private let card: TestCard
+    private let card: Lock<TestCard>
     let count: Lock<Int>
 
     init(width: Int = 320, height: Int = 240, framesPerSecond: Double = 20, first: Int = 0) {
-        card = TestCard(width: width, height: height)
+        card = Lock(TestCard(width: width, height: height))
         self.framesPerSecond = framesPerSecond
         count = Lock(first)
     }
@@ -53,7 +54,7 @@ final class StampedCard: VideoSource {
             defer { count += 1 }
             return count
         }
-        let picture = card.frame(index)
+        let picture = card.withLock { $0.frame(index) }
         PictureStamp.write(counter: index % PictureStamp.modulus, into: picture)
         return picture
     }

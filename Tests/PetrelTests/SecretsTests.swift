@@ -30,7 +30,8 @@ extension LiveTests {
         /// What nobody else may know: passwords and names of ICE, fingerprints, names of the association.
         private func secrets(of description: String) -> [String] {
             description.split(whereSeparator: \.isNewline).compactMap { line in
-                for key in ["a=ice-pwd:", "a=ice-ufrag:", "a=fingerprint:sha-256 ", "a=tls-id:"] where line.hasPrefix(key) {
+                for key in ["a=ice-pwd:", "a=ice-ufrag:", "a=fingerprint:sha-256 ", "a=tls-id:"]
+                where line.hasPrefix(key) {
                     return String(line.dropFirst(key.count))
                 }
                 return nil
