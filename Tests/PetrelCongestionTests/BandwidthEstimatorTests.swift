@@ -37,7 +37,9 @@ private struct Path {
             results.append(PacketResult(sent: now, arrived: arrived, bytes: 1200))
             guard now >= next else { continue }
             next = now + .milliseconds(50)
-            if isCut { estimator.tick(now: now) } else {
+            if isCut {
+                estimator.tick(now: now)
+            } else {
                 estimator.update(results, roundTrip: .milliseconds(40), now: now)
             }
             results = []

@@ -3,12 +3,14 @@ import PetrelCore
 import Testing
 
 @Suite struct PacerTests {
-    private func item(_ sequence: Int64, bytes: Int32 = 1200, stream: Int32 = 0, at now: Instant = .zero) -> Pacer.Item {
+    private func item(_ sequence: Int64, bytes: Int32 = 1200, stream: Int32 = 0, at now: Instant = .zero) -> Pacer.Item
+    {
         Pacer.Item(stream: stream, sequence: sequence, bytes: bytes, enqueued: now)
     }
 
     /// Lets out all until it is empty or `end`; answers what left when.
-    private func drain(_ pacer: inout Pacer, until end: Instant) -> [(at: Instant, sequence: Int64, kind: PacketClass)] {
+    private func drain(_ pacer: inout Pacer, until end: Instant) -> [(at: Instant, sequence: Int64, kind: PacketClass)]
+    {
         var left: [(Instant, Int64, PacketClass)] = []
         var steps = 0
         while let deadline = pacer.nextDeadline, deadline <= end, steps < 100_000 {

@@ -10,7 +10,6 @@ import Testing
 
 @testable import PetrelPeer
 
-
 /// What the other side can do with the right keys and bad intentions.
 @Suite struct HostilePeerTests {
     private func video(_ call: VirtualCall) throws -> (type: UInt8, rtx: UInt8, ssrc: UInt32, rtxSSRC: UInt32) {
@@ -76,7 +75,8 @@ import Testing
             for step in 0..<20 {
                 call.sendAuthentic(
                     rtp: rtp(
-                        type: type, sequence: sequence &+ UInt16(step), timestamp: UInt32(truncatingIfNeeded: jump << 16),
+                        type: type, sequence: sequence &+ UInt16(step),
+                        timestamp: UInt32(truncatingIfNeeded: jump << 16),
                         ssrc: ssrc, payload: [0x10, 0x10, 0, 0, 0x9D, 0x01, 0x2A, 16, 0, 16, 0]))
             }
         }
@@ -84,7 +84,8 @@ import Testing
         for index in 0..<10_000 {
             call.sendAuthentic(
                 rtp: rtp(
-                    type: type, sequence: 40_000 &+ UInt16(truncatingIfNeeded: index), timestamp: 1 << 31, ssrc: ssrc + 1,
+                    type: type, sequence: 40_000 &+ UInt16(truncatingIfNeeded: index), timestamp: 1 << 31,
+                    ssrc: ssrc + 1,
                     payload: [index == 0 ? 0x10 : 0x00] + [UInt8](repeating: 0x10, count: 30)))
         }
         #expect(call.callerPeer.receivers.count <= 8)
@@ -172,7 +173,9 @@ import Testing
                 rtcp: rtcp(
                     .transportFeedback(
                         TransportFeedback(
-                            senderSSRC: 1, mediaSSRC: media, baseSequenceNumber: UInt16(truncatingIfNeeded: call.callerPeer.sentPackets.nextSequence) &+ 5000 &+ base / 16,
+                            senderSSRC: 1, mediaSSRC: media,
+                            baseSequenceNumber: UInt16(truncatingIfNeeded: call.callerPeer.sentPackets.nextSequence)
+                                &+ 5000 &+ base / 16,
                             referenceTime: 0x7F_FFFF, feedbackPacketCount: 1,
                             statuses: Array(repeating: .notReceived, count: 50)))))
         }

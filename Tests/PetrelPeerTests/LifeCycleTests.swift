@@ -11,7 +11,6 @@ import Testing
 
 @testable import PetrelPeer
 
-
 /// Beginnings and ends.
 @Suite(.serialized) struct LifeCycleTests {
     @Test("C84: closed at any moment, and twice, a peer is silent and forgets its deadlines")

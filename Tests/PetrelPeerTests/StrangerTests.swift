@@ -10,7 +10,6 @@ import Testing
 
 @testable import PetrelPeer
 
-
 /// What somebody can do who has no keys.
 @Suite struct StrangerTests {
     enum Moment: CaseIterable { case beforeAnything, checking, handshake, connected, disconnected, closed }

@@ -10,7 +10,6 @@ import Testing
 
 @testable import PetrelPeer
 
-
 let stranger = TransportAddress(ipv4: 0xC0A8_0001, port: 9999)
 
 extension VirtualCall {

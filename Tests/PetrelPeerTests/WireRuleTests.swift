@@ -10,7 +10,6 @@ import Testing
 
 @testable import PetrelPeer
 
-
 /// Rules that hold for everything a peer sends.
 @Suite struct WireRuleTests {
     @Test("C35: no two packets under one key, source and index, unless they are the same packet")
@@ -130,7 +129,10 @@ import Testing
             return line.split(separator: " ").filter { !types.contains(String($0)) }.joined(separator: " ")
         }
         if line.hasPrefix("a=ssrc-group:FID") { return nil }
-        for type in types where line.hasPrefix("a=rtpmap:\(type) ") || line.hasPrefix("a=fmtp:\(type) ") || line.hasPrefix("a=rtcp-fb:\(type) ") {
+        for type in types
+        where line.hasPrefix("a=rtpmap:\(type) ") || line.hasPrefix("a=fmtp:\(type) ")
+            || line.hasPrefix("a=rtcp-fb:\(type) ")
+        {
             return nil
         }
         return line
