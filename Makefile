@@ -46,6 +46,36 @@ test:
 	began=$$SECONDS
 	$(SWIFT) test --skip-build --disable-xctest --scratch-path "$(BUILD)" $(if $(FILTER),--filter "$(FILTER)")
 	echo "tests run in $$((SECONDS - began)) s" >&2
+	$(if $(FILTER),,$(MAKE) alloc-test BUILD="$(BUILD)")
+
+## alloc-test: count heap allocations of the packet path (release build; Linux)
+.PHONY: alloc-test
+alloc-test:
+	BUILD="$(BUILD)" Scripts/alloc-test.sh
+
+## bench-packets: time and heap allocations per packet
+.PHONY: bench-packets
+bench-packets:
+	Scripts/setup.sh tools
+	BUILD="$(BUILD)" Scripts/bench.sh packets $(ARGS)
+
+## bench-clean: latency on clean links, in virtual time (ARGS=seconds)
+.PHONY: bench-clean
+bench-clean:
+	Scripts/setup.sh tools
+	BUILD="$(BUILD)" Scripts/bench.sh clean $(ARGS)
+
+## bench-setup: time to the first picture, in virtual time (ARGS=runs)
+.PHONY: bench-setup
+bench-setup:
+	Scripts/setup.sh tools
+	BUILD="$(BUILD)" Scripts/bench.sh setup $(ARGS)
+
+## bench-long: what everything but the codecs takes in a long virtual call (ARGS=minutes)
+.PHONY: bench-long
+bench-long:
+	Scripts/setup.sh tools
+	BUILD="$(BUILD)" Scripts/bench.sh long $(ARGS)
 
 ## format: bring all Swift files into the project's form
 .PHONY: format
@@ -56,7 +86,7 @@ format:
 .PHONY: lint
 lint:
 	$(SWIFT) format lint --strict --parallel --recursive Package.swift Sources Tests $(wildcard Examples Benchmarks)
-	for script in Scripts/*.sh .ci/run; do bash -n "$$script"; done
+	for script in Scripts/*.sh Tests/Scripts/*.sh .ci/run; do bash -n "$$script"; done
 	if [ -x .venv/bin/python ]; then .venv/bin/python -m py_compile Scripts/*.py; fi
 
 ## docs: build the documentation of Petrel and PetrelLab into .build/docs, without warnings
@@ -77,4 +107,4 @@ distclean: clean
 ## help: this list
 .PHONY: help
 help:
-	sed -n 's/^## //p' Makefile | awk -F': ' '{ printf "make %-10s %s\n", $$1, $$2 }'
+	sed -n 's/^## //p' Makefile | awk -F': ' '{ printf "make %-14s %s\n", $$1, $$2 }'

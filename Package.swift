@@ -25,6 +25,11 @@ let nio: [Target.Dependency] = [
     .product(name: "NIOPosix", package: "swift-nio"),
 ]
 
+// Building the documentation needs a plugin, which users of the package shall not fetch: Scripts/docs.sh asks for it.
+let documentation: [Package.Dependency] =
+    Context.environment["PETREL_DOCS"] == nil
+    ? [] : [.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0")]
+
 let package = Package(
     name: "petrel",
     platforms: [.macOS(.v26)],
@@ -43,7 +48,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    ],
+    ] + documentation,
     targets: [
         // C leaves
         .systemLibrary(
@@ -80,28 +85,37 @@ let package = Package(
         // L4 edges
         room("PetrelPlayout", ["PetrelCore", "PetrelCodecs"]),
         // Without MemberImportVisibility: beside NIO the compiler takes the fields of sockaddr_in for members of CNIOLinux.
+        // Cameras, microphones and media files, through the ffmpeg program
+        room("PetrelDevices", ["PetrelCodecs"]),
         room("PetrelIO", ["PetrelCore"] + nio, settings: Array(strict.dropLast())),
 
         // Lab: a network you can hold in your hand, and whole calls rehearsed on it in virtual time
         room("PetrelLab", ["PetrelCore"]),
         room(
-            "PetrelScenario", ["PetrelCore", "PetrelPeer", "PetrelMedia", "PetrelCodecs", "PetrelPlayout", "PetrelLab"]),
+            "PetrelScenario",
+            [
+                "PetrelCore", "PetrelWire", "PetrelSDP", "PetrelICE", "PetrelSecurity", "PetrelMedia",
+                "PetrelCongestion",
+                "PetrelPeer", "PetrelCodecs", "PetrelPlayout", "PetrelLab",
+            ]),
 
         // L5 product
         room(
             "Petrel",
             [
                 "PetrelCore", "PetrelWire", "PetrelPeer", "PetrelMedia", "PetrelCongestion", "PetrelCodecs",
-                "PetrelPlayout", "PetrelIO", "PetrelICE", "PetrelSDP", "PetrelSecurity",
+                "PetrelPlayout", "PetrelIO", "PetrelDevices", "PetrelICE", "PetrelSDP", "PetrelSecurity",
                 .product(name: "Logging", package: "swift-log"),
             ]),
-        // What the petrel program needs beside the call: media files, the report, the live table
-        room("PetrelTools", ["PetrelCore", "PetrelCodecs"]),
+        // What the petrel program needs beside the call: recordings, the report, the live table
+        room("PetrelTools", ["PetrelCore", "PetrelCodecs", "PetrelDevices"]),
         .executableTarget(
             name: "PetrelCLI",
             dependencies: [
-                "Petrel", "PetrelLab", "PetrelCore", "PetrelCodecs", "PetrelTools",
+                "Petrel", "PetrelLab", "PetrelCore", "PetrelIO", "PetrelCodecs", "PetrelDevices",
+                "PetrelTools",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
 
@@ -128,7 +142,18 @@ let package = Package(
                 "PetrelLab", "PetrelCodecs", "PetrelCore",
             ]),
         tests("Petrel", ["Petrel", "PetrelCore"]),
-        tests("PetrelTools", ["PetrelTools", "PetrelCodecs", "PetrelCore"]),
+        tests("PetrelTools", ["PetrelTools", "PetrelDevices", "PetrelCodecs", "PetrelCore"]),
+        tests("PetrelDevices", ["PetrelDevices", "PetrelCodecs"]),
+        // The fuzz targets as functions: a test target replays them here, and the package Tests/Fuzz builds the same
+        // sources with libFuzzer, which needs unsafe flags that this package must not have. In no product.
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "PetrelCore", "PetrelWire", "PetrelSDP", "PetrelICE", "PetrelSecurity", "PetrelMedia", "PetrelCodecs",
+                "PetrelPlayout", "PetrelPeer", "PetrelLab",
+            ],
+            path: "Tests/Fuzz/Sources/FuzzTargets"),
+        tests("FuzzReplay", ["FuzzTargets", "PetrelCore"]),
         tests("House"),
     ],
     swiftLanguageModes: [.v6]

@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# Builds one product and shows how far it is: Scripts/build.sh release|debug PRODUCT SCRATCH-PATH
+# Builds one product and shows how far it is: Scripts/build.sh release|debug PRODUCT SCRATCH-PATH [PACKAGE-FOLDER]
 # One line that is redrawn on a terminal, nothing else unless the compiler has something to say.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-configuration="$1" product="$2" scratch="${3:-.build}"
+configuration="$1" product="$2" scratch="${3:-.build}" package="${4:-.}"
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 began=$SECONDS
 status=0
 if [ -t 2 ]; then
-    swift build -c "$configuration" --product "$product" --scratch-path "$scratch" 2>&1 | tee "$log" \
+    swift build -c "$configuration" --product "$product" --scratch-path "$scratch" \
+        --package-path "$package" 2>&1 | tee "$log" \
         | while IFS= read -r line; do
             case "$line" in
             \[*\]* | Fetch* | Clon* | Comput* | Plan* | Build*)
@@ -20,7 +21,8 @@ if [ -t 2 ]; then
         done || status=$?
     printf '\r\033[K' >&2
 else
-    swift build -c "$configuration" --product "$product" --scratch-path "$scratch" >"$log" 2>&1 || status=$?
+    swift build -c "$configuration" --product "$product" --scratch-path "$scratch" \
+        --package-path "$package" >"$log" 2>&1 || status=$?
 fi
 if [ "$status" -ne 0 ]; then
     grep -E 'error:|warning:' "$log" >&2 || cat "$log" >&2

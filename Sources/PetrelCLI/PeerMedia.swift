@@ -1,6 +1,7 @@
 internal import Foundation
 internal import Petrel
 internal import PetrelCodecs
+internal import PetrelDevices
 internal import PetrelIO
 internal import PetrelTools
 
@@ -22,7 +23,9 @@ final class StampedSource: VideoSource {
             return counter
         }
         // A clip that was made for measuring brings its own stamps.
-        if PictureStamp.read(picture) == nil { PictureStamp.write(counter: index % PictureStamp.modulus, into: picture) }
+        if PictureStamp.read(picture) == nil {
+            PictureStamp.write(counter: index % PictureStamp.modulus, into: picture)
+        }
         return picture
     }
 }

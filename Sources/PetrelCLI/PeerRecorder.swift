@@ -2,6 +2,7 @@ internal import Foundation
 internal import Petrel
 internal import PetrelCodecs
 internal import PetrelCore
+internal import PetrelDevices
 internal import PetrelIO
 internal import PetrelTools
 
@@ -51,7 +52,8 @@ final class PeerRecorder: Sendable {
 
     func watch(_ track: LocalVideoTrack) {
         track.onEncode { [self] picture, captured in
-            let counter = PictureStamp.read(picture).map { stamp in state.withLock { $0.sentCounter.unwrap(stamp) } } ?? -1
+            let counter =
+                PictureStamp.read(picture).map { stamp in state.withLock { $0.sentCounter.unwrap(stamp) } } ?? -1
             let milliseconds = Double(captured) / 1e6
             log?.write(
                 .videoSent(counter: counter, captureMs: milliseconds, width: picture.width, height: picture.height))
@@ -151,7 +153,9 @@ final class PeerRecorder: Sendable {
 
     // MARK: Milestones and counts
 
-    func milestone(_ milestone: CallEvent.Milestone, wallMs: Double) { log?.write(.milestone(milestone, wallMs: wallMs)) }
+    func milestone(_ milestone: PetrelTools.CallEvent.Milestone, wallMs: Double) {
+        log?.write(.milestone(milestone, wallMs: wallMs))
+    }
 
     func reached(_ step: PeerFolder.Step, wallMs: Double) { folder?.reached(step, wallMs: wallMs) }
 

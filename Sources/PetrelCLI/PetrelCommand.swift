@@ -1,29 +1,30 @@
 internal import ArgumentParser
+internal import Foundation
 internal import PetrelTools
 
 @main
 struct PetrelCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "petrel",
-        abstract: "Real-time calls that stay alive on networks where others stop.",
-        subcommands: [CallCommand.self, PeerCommand.self, LabCommand.self],
-        defaultSubcommand: nil)
+        commandName: "petrel", abstract: "Real-time calls that stay alive.",
+        subcommands: [CallCommand.self, PeerCommand.self, LabCommand.self])
 
+    /// What goes wrong is one sentence on standard error and an exit code that is not 0; help goes to standard output.
     static func main() async {
         Signals.ignoreBrokenPipes()
         do {
             var command = try parseAsRoot()
-            if var asynchronous = command as? any AsyncParsableCommand {
-                try await asynchronous.run()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
             } else {
                 try command.run()
             }
-        } catch let error as ToolError {
-            // One sentence that says what and where; nothing of the parser's usage text.
-            StandardError.print("petrel: \(error)")
-            exit(withError: ExitCode.failure)
         } catch {
-            exit(withError: error)
+            let code = exitCode(for: error)
+            if code.isSuccess { exit(withError: error) }
+            let sentence = message(for: error).split(whereSeparator: \.isNewline).joined(separator: " ")
+            // A bare exit code, after a sentence that was printed already, has no message.
+            if !sentence.isEmpty { FileHandle.standardError.write(Data("petrel: \(sentence)\n".utf8)) }
+            Foundation.exit(code.rawValue)
         }
     }
 }

@@ -11,7 +11,9 @@ final class LineOutput: Sendable {
     private let lock = Lock(())
 
     func send(_ object: [String: any Sendable]) {
-        guard let data = try? JSONSerialization.data(withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])
+        guard
+            let data = try? JSONSerialization.data(
+                withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])
         else { return }
         lock.withLock { _ in try? FileHandle.standardOutput.write(contentsOf: data + Data("\n".utf8)) }
     }
@@ -23,7 +25,9 @@ struct LineMessage: @unchecked Sendable {
     let fields: [String: Any]
 
     init?(_ line: String) {
-        guard let object = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any] else { return nil }
+        guard let object = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any] else {
+            return nil
+        }
         fields = object
     }
 

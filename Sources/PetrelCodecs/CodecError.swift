@@ -4,10 +4,12 @@ public import PetrelCore
 
 /// Why a codec did not do what it was asked: the operation, the library's own code, and a text.
 public struct CodecError: Error, Hashable, Sendable {
+    /// What was asked of a library.
     public enum Operation: String, Hashable, Sendable {
         case createEncoder, configureEncoder, encode, createDecoder, decode
     }
 
+    /// Why it was not done.
     public enum Reason: Hashable, Sendable {
         /// An error code of libopus (`OPUS_BAD_ARG` and its relatives, negative).
         case opus(Int32)
@@ -31,9 +33,11 @@ public struct CodecError: Error, Hashable, Sendable {
         case corruptedPicture
     }
 
+    /// What was asked, and why it was not done.
     public let operation: Operation
     public let reason: Reason
 
+    /// Creates an error.
     public init(_ operation: Operation, _ reason: Reason) {
         self.operation = operation
         self.reason = reason

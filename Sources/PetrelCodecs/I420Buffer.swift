@@ -3,11 +3,13 @@
 /// Rows lie ``strideY`` and ``strideUV`` bytes apart, multiples of 32, and every plane starts on a multiple of 32.
 /// Write to it only while nobody else reads it.
 public final class I420Buffer: @unchecked Sendable {
+    // @unchecked: written only by whoever holds the sole reference, read only once it is shared.
     /// The longest side in pixels: what fourteen bits of a VP8 key frame can say (RFC 6386 section 9.1).
     public static let maximumSide = 16383
     /// Bytes to which rows and planes are aligned: one 256-bit vector.
     static let alignment = 32
 
+    /// Size of the picture in pixels.
     public let width: Int
     public let height: Int
     /// Bytes from one row of luma to the next.
@@ -64,6 +66,7 @@ public final class I420Buffer: @unchecked Sendable {
 
     deinit { memory.deallocate() }
 
+    /// Size of the blue and the red plane: half the picture, rounded up.
     public var chromaWidth: Int { (width + 1) / 2 }
     public var chromaHeight: Int { (height + 1) / 2 }
 

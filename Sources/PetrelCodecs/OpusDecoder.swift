@@ -15,6 +15,7 @@ public final class OpusDecoder {
     /// The step of concealment: libopus makes up whole 2.5 ms.
     static let step = 120
 
+    /// 1 or 2.
     public let channels: Int
     private let decoder: OpaquePointer
     /// Where a last step of concealment goes of which only a part was asked for.

@@ -12,6 +12,7 @@ public struct OpusEncodeResult: Hashable, Sendable {
 
 /// An Opus encoder (RFC 6716) on libopus: 48 kHz, one or two channels. Use it from one thread at a time.
 public final class OpusEncoder {
+    /// What the sound is like: libopus tunes itself for it.
     public enum Application: Hashable, Sendable {
         /// Speech: intelligibility first.
         case voip
@@ -19,6 +20,7 @@ public final class OpusEncoder {
         case audio
     }
 
+    /// How the encoder works.
     public struct Configuration: Hashable, Sendable {
         /// Kept within ``OpusEncoder/bitrates``.
         public var bitrate: DataRate
@@ -53,7 +55,9 @@ public final class OpusEncoder {
     /// The samples per channel a frame can have: 2.5, 5, 10, 20, 40 and 60 ms.
     public static let frameSizes = [120, 240, 480, 960, 1920, 2880]
 
+    /// 1 or 2.
     public let channels: Int
+    /// The configuration in use.
     public private(set) var configuration: Configuration
     private let encoder: OpaquePointer
 

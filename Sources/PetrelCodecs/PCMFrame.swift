@@ -3,6 +3,7 @@ public import PetrelCore
 /// What all sound in Petrel has in common: 48,000 samples per second and channel, as in the RTP clock of Opus
 /// (RFC 7587 section 4.1); 16-bit samples; left and right alternating where there are two channels.
 public enum PCM {
+    /// Samples per second and channel, everywhere in Petrel: 48,000 (RFC 7587 section 4.1).
     public static let sampleRate = 48_000
     /// The samples per channel of the usual 20 ms.
     public static let samplesPer20ms = 960
@@ -29,6 +30,7 @@ public struct PCMFrame: Sendable {
         self.captureTime = captureTime
     }
 
+    /// The length, in samples per channel and as time.
     public var samplesPerChannel: Int { samples.count / channels }
     public var duration: TimeDelta { PCM.duration(samples: samplesPerChannel) }
 }

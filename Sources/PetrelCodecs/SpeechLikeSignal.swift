@@ -11,6 +11,7 @@ public struct SpeechLikeSignal: Hashable, Sendable {
     /// Formants of five vowels in Hz, first and second.
     private static let vowels: [(Double, Double)] = [(730, 1090), (530, 1840), (270, 2290), (570, 840), (300, 870)]
 
+    /// The same seed gives the same sound.
     public let seed: UInt64
     /// The voice's mean pitch in Hz, from the seed: 100 to 220.
     public let pitch: Double

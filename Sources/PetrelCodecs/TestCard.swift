@@ -8,6 +8,7 @@ public struct TestCard: Sendable {
     /// Frames in which the running bar crosses the picture once.
     public static let framesPerLap = 30
 
+    /// Size of the picture in pixels.
     public let width: Int
     public let height: Int
     private let base: I420Buffer

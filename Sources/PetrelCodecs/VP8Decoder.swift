@@ -3,6 +3,7 @@ internal import CVPX
 
 /// A decoded picture where the decoder keeps it, valid inside the call that hands it out.
 public struct DecodedPicture {
+    /// Size of the picture in pixels, and its planes.
     public let width: Int
     public let height: Int
     public let y: UnsafePointer<UInt8>

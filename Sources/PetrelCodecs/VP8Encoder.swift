@@ -4,6 +4,7 @@ public import PetrelCore
 
 /// What one call of ``VP8Encoder/encode(_:timestamp90k:duration:forceKeyFrame:into:)`` made.
 public struct VP8EncodeResult: Hashable, Sendable {
+    /// Whether the frame can be decoded alone.
     public let isKeyFrame: Bool
     /// The quantizer index in VP8's own scale, 0 (finest) to 127 (RFC 6386 section 9.6).
     public let quantizer: Int
@@ -16,6 +17,7 @@ public struct VP8EncodeResult: Hashable, Sendable {
 ///
 /// The same pictures, times and settings give the same bytes, however busy the machine is.
 public final class VP8Encoder {
+    /// How the encoder works.
     public struct Configuration: Hashable, Sendable {
         /// Kept within ``VP8Encoder/bitrates``.
         public var bitrate: DataRate
@@ -71,6 +73,7 @@ public final class VP8Encoder {
     /// The longest step between two frames that the rate controller is told: one second.
     static let longestStep: Int64 = 90_000
 
+    /// The configuration in use.
     public private(set) var configuration: Configuration
     /// The largest picture in pixels that is encoded.
     public let maximumArea: Int

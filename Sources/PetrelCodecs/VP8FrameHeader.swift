@@ -1,5 +1,6 @@
 /// The uncompressed beginning of a VP8 frame (RFC 6386 section 9.1).
 public struct VP8FrameHeader: Hashable, Sendable {
+    /// Whether the frame can be decoded alone.
     public let isKeyFrame: Bool
     /// 0 to 3: which filters are used.
     public let version: UInt8

@@ -2,6 +2,7 @@ public import PetrelCore
 
 /// A picture and the moment it was captured on the sender's clock.
 public struct VideoFrame: Sendable {
+    /// The picture, and when it was captured.
     public var buffer: I420Buffer
     public var captureTime: Instant
 

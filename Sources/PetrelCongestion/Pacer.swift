@@ -43,6 +43,7 @@ public struct Pacer: Sendable {
     /// The rate that media should take on the wire.
     public var targetRate: DataRate
 
+    /// Creates an empty pacer that works for this rate.
     public init(targetRate: DataRate, now: Instant) {
         self.targetRate = targetRate
         lastUpdate = now

@@ -7,7 +7,9 @@ public import PetrelCore
 public struct SentPacketLog: Sendable {
     /// One packet that was sent.
     public struct Entry: Sendable {
+        /// The extended transport-wide number, when it left, its size in bytes, and what it carried.
         public var sequence: Int64
+        /// When it left.
         public var sent: Instant
         public var bytes: Int32
         public var packetClass: PacketClass
@@ -24,6 +26,7 @@ public struct SentPacketLog: Sendable {
     /// Bytes sent and not yet reported, nor forgotten.
     public private(set) var bytesSent: Int64 = 0
 
+    /// Creates an empty log; the first packet gets this number.
     public init(firstSequence: UInt16) {
         nextSequence = Int64(firstSequence)
         entries = Array(
@@ -61,6 +64,7 @@ public struct SentPacketLog: Sendable {
 
 /// What transport-wide feedback says of one packet.
 public struct PacketResult: Sendable {
+    /// When it left.
     public var sent: Instant
     /// When it arrived, on the receiver's clock (only differences mean anything); nil where it is reported lost.
     public var arrived: Instant?

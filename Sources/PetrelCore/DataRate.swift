@@ -1,12 +1,15 @@
 /// A rate of data in bits per second, never negative.
 public struct DataRate: Comparable, Hashable, Sendable {
+    /// The rate in bits per second.
     public let bitsPerSecond: Int64
 
     /// Creates a rate; a negative number becomes zero.
     @inlinable
     public init(bitsPerSecond: Int64) { self.bitsPerSecond = max(0, bitsPerSecond) }
 
+    /// No bits at all.
     public static let zero = DataRate(bitsPerSecond: 0)
+    /// A rate in thousands of bits per second.
     @inlinable
     public static func kilobitsPerSecond(_ value: Int) -> DataRate {
         DataRate(bitsPerSecond: saturatingProduct(Int64(value), 1000))
@@ -18,6 +21,7 @@ public struct DataRate: Comparable, Hashable, Sendable {
         self.init(bitsPerSecond: seconds > 0 ? clampedInt64(Double(bytes) * 8 / seconds) : 0)
     }
 
+    /// The rate in thousands of bits per second.
     @inlinable
     public var kilobitsPerSecond: Double { Double(bitsPerSecond) / 1000 }
 

@@ -36,8 +36,10 @@ public struct DropCounters: Sendable {
 
     public init() {}
 
+    /// Counts one more.
     public mutating func count(_ reason: DropReason) { counts[Int(reason.rawValue)] &+= 1 }
 
+    /// How often this reason was counted.
     public subscript(reason: DropReason) -> UInt64 { counts[Int(reason.rawValue)] }
 
     /// All reasons that have occurred, with their counts.

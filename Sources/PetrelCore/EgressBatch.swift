@@ -15,6 +15,7 @@ public struct EgressBatch: ~Copyable, Sendable {
     /// The longest datagram. 1,500 bytes of Ethernet and room for the trailer of SRTP.
     public static let maximumDatagram = 1600
 
+    /// The most datagrams it holds.
     public let capacity: Int
     private let memory: SlotMemory
     private var entries: [Entry]
@@ -26,6 +27,7 @@ public struct EgressBatch: ~Copyable, Sendable {
         entries.reserveCapacity(self.capacity)
     }
 
+    /// How many datagrams it holds, and whether that is all it can.
     public var count: Int { entries.count }
     public var isFull: Bool { entries.count == capacity }
 

@@ -3,6 +3,7 @@
 /// A buffer belongs to whoever holds a reference; when only its pool does, the pool hands it out anew
 /// (``FrameBufferPool``). Write to it only while nobody else reads it.
 public final class FrameBuffer: @unchecked Sendable {
+    // @unchecked: written only by whoever holds the sole reference, read only once it is shared.
     private var storage: UnsafeMutableRawBufferPointer
     /// The number of bytes in use.
     public private(set) var count = 0
@@ -20,6 +21,7 @@ public final class FrameBuffer: @unchecked Sendable {
 
     deinit { storage.deallocate() }
 
+    /// The room in bytes.
     public var capacity: Int { storage.count }
 
     /// The bytes in use, for as long as the caller holds the buffer and nobody writes.

@@ -79,7 +79,7 @@ extension NTPTime {
     public var unixNanoseconds: Int64 {
         let seconds = Int64(bits >> 32)
         let era: Int64 = seconds & 0x8000_0000 == 0 ? 1 << 32 : 0
-        let fraction = Int64((bits & 0xFFFF_FFFF) &* 1_000_000_000 >> 32)
+        let fraction = Int64(((bits & 0xFFFF_FFFF) &* 1_000_000_000) >> 32)
         return (seconds + era - Self.unixEpochOffset) * 1_000_000_000 + fraction
     }
 }

@@ -5,6 +5,7 @@ public enum RandomSource: RandomNumberGenerator, Sendable {
     /// A deterministic sequence, for virtual time and tests only: it is not secret.
     case seeded(SeededGenerator)
 
+    /// A deterministic sequence: the same seed gives the same numbers.
     public init(seed: UInt64) { self = .seeded(SeededGenerator(seed: seed)) }
 
     public mutating func next() -> UInt64 {
@@ -41,6 +42,7 @@ public enum RandomSource: RandomNumberGenerator, Sendable {
 public struct SeededGenerator: RandomNumberGenerator, Hashable, Sendable {
     private var state: UInt64
 
+    /// Creates the sequence of this seed.
     public init(seed: UInt64) { state = seed }
 
     public mutating func next() -> UInt64 {

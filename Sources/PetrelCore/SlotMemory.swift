@@ -2,6 +2,7 @@
 ///
 /// The owner decides which slot holds what. A slot is never handed out beyond a call.
 public struct SlotMemory: ~Copyable, @unchecked Sendable {
+    // @unchecked: one owner, which cannot be copied; it moves between threads whole.
     /// The number of slots.
     public let count: Int
     /// The bytes in each slot: a multiple of 64, so that every slot is aligned for the ciphers.

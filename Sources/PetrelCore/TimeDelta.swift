@@ -11,14 +11,17 @@ public struct TimeDelta: Comparable, Hashable, Sendable {
     /// Longer than every other length.
     public static let infinite = TimeDelta(nanoseconds: .max)
 
+    /// Whole seconds.
     @inlinable
     public static func seconds(_ value: Int) -> TimeDelta {
         TimeDelta(nanoseconds: saturatingProduct(Int64(value), 1_000_000_000))
     }
+    /// Whole milliseconds.
     @inlinable
     public static func milliseconds(_ value: Int) -> TimeDelta {
         TimeDelta(nanoseconds: saturatingProduct(Int64(value), 1_000_000))
     }
+    /// Whole microseconds.
     @inlinable
     public static func microseconds(_ value: Int) -> TimeDelta {
         TimeDelta(nanoseconds: saturatingProduct(Int64(value), 1_000))

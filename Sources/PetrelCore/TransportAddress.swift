@@ -8,8 +8,10 @@
 
 /// An IP address and a UDP port, without heap storage.
 public struct TransportAddress: Hashable, Sendable {
+    /// The version of IP.
     public enum Family: UInt8, Hashable, Sendable { case ipv4 = 4, ipv6 = 6 }
 
+    /// The version of IP of this address.
     public let family: Family
     /// The upper eight octets of an IPv6 address, in the order of the text; zero for IPv4.
     public let high: UInt64
@@ -17,6 +19,7 @@ public struct TransportAddress: Hashable, Sendable {
     public let low: UInt64
     /// The scope (interface) of a link-local IPv6 address; zero where there is none.
     public let scope: UInt32
+    /// The UDP port.
     public var port: UInt16
 
     /// An IPv4 address from its 32 bits, most significant octet first in the text.

@@ -25,11 +25,13 @@ public struct TimestampUnwrapper: Hashable, Sendable {
 
     public init() {}
 
+    /// The extended value, without remembering it.
     public func peek(_ value: UInt32) -> Int64 {
         guard let last else { return Int64(value) }
         return last &+ Int64(Int32(truncatingIfNeeded: Int64(value) &- last))
     }
 
+    /// The extended value, remembered as the latest.
     public mutating func unwrap(_ value: UInt32) -> Int64 {
         let extended = peek(value)
         last = extended
@@ -39,6 +41,7 @@ public struct TimestampUnwrapper: Hashable, Sendable {
 
 /// Media time: a count of ticks and the clock that ticks (90,000 Hz for video, 48,000 Hz for Opus).
 public struct MediaTime: Hashable, Sendable {
+    /// The time in ticks, and how many of them make a second.
     public let ticks: Int64
     public let clockRate: Int32
 

@@ -32,8 +32,6 @@ struct CandidatePair: Sendable {
     /// When anything authentic came from here: request, response or media.
     var lastHeard: Instant?
     var lastMedia: Instant?
-    /// Media came since the last answered check, so that its silence means something.
-    var silenceArmed = false
     var lastResponse: Instant?
     /// When the first check since the last response was sent.
     var firstUnanswered: Instant?
@@ -89,14 +87,17 @@ struct CandidatePair: Sendable {
         } else if let lastHeard {
             due = min(due, max(lastHeard, lastCheckAt) + ICETiming.livenessAfter)
         }
-        if silenceArmed, let lastHeard {
-            let silentFrom = lastHeard + silenceThreshold
+        if let lastMedia, lastCheckAt - lastMedia < ICETiming.silenceWatch {
+            let silentFrom = lastMedia + silenceThreshold
             if lastCheckAt < silentFrom {
                 due = min(due, silentFrom)
-            } else if lastCheckAt - lastHeard < .seconds(1) {
-                due = min(due, lastCheckAt + ICETiming.silenceFast)
-            } else if lastCheckAt - lastHeard < ICETiming.silenceWatch {
-                due = min(due, lastCheckAt + ICETiming.silenceSlow)
+            } else if firstUnanswered == nil {
+                // The peer is there, and yet its media does not come: it may have fallen silent, or not know yet
+                // where we are now.
+                due = min(due, lastCheckAt + ICETiming.silenceAnswered)
+            } else {
+                let isFresh = lastCheckAt - lastMedia < .seconds(1)
+                due = min(due, lastCheckAt + (isFresh ? ICETiming.silenceFast : ICETiming.silenceSlow))
             }
         }
         return due

@@ -5,8 +5,8 @@ internal import PetrelCore
 struct Generation: Sendable {
     let number: Int
     let local: ICECredentials
-    let localUfrag: [UInt8]
-    let localKey: [UInt8]
+    var localUfrag: [UInt8]
+    var localKey: [UInt8]
     var remote: ICECredentials?
     var remoteKey: [UInt8] = []
     /// USERNAME of our checks: the peer's fragment, a colon, ours (RFC 8445 section 7.2.2).

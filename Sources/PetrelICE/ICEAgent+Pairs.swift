@@ -21,7 +21,7 @@ extension ICEAgent {
         let limit = max(1, configuration.maximumPairs) + (authenticated ? Self.reservedPairs : 0)
         if pairs.count >= limit {
             guard
-                let victim = pairs.indices.filter({ evictable($0, forAuthenticated: authenticated) })
+                let victim = pairs.indices.filter({ evictable($0, forAuthenticated: authenticated, now: now) })
                     .min(by: { pairs[$0].priority(role) < pairs[$1].priority(role) })
             else { return .drop(.iceCandidateLimit) }
             let id = pairs[victim].id
@@ -38,11 +38,11 @@ extension ICEAgent {
         return .accept
     }
 
-    private func evictable(_ index: Int, forAuthenticated: Bool) -> Bool {
+    private func evictable(_ index: Int, forAuthenticated: Bool, now: Instant) -> Bool {
         let pair = pairs[index]
         guard !isInUse(pair), pair.id != current.nominated else { return false }
         if pair.state == .failed { return true }
-        return forAuthenticated && !pair.isValid
+        return forAuthenticated && !hasConsent(pair, now: now)
     }
 
     func pairIndex(_ path: ICEPath, generation: Int) -> Int? {
@@ -97,24 +97,33 @@ extension ICEAgent {
     /// After pairs were taken away: whether anything is left to send on.
     mutating func afterLosingPairs(now: Instant) {
         guard sendID == nil, state == .connected || state == .completed || state == .disconnected else { return }
-        if let index = bestValid() {
+        if let index = bestValid(now: now) {
             send(on: index, now: now)
-        } else {
-            for index in pairs.indices { revive(index, now: now) }
-            setState(pairs.isEmpty ? .disconnected : .checking)
+            return
         }
+        current.firstValidAt = nil
+        current.begunAt = now
+        for index in pairs.indices { revive(index, now: now) }
+        setState(.checking)
     }
 
-    /// Lets a parked pair be checked again.
-    mutating func revive(_ index: Int, now: Instant) {
+    /// Lets a parked pair be checked again, as if it were new.
+    private mutating func revive(_ index: Int, now: Instant) {
+        pairs[index].state = .waiting
+        pairs[index].firstUnanswered = nil
         pairs[index].nextCheck = now
         pairs[index].phaseStart = now
         pairs[index].interval = .zero
     }
 
+    /// Whether it is valid, and was lately enough for media.
+    func hasConsent(_ pair: CandidatePair, now: Instant) -> Bool {
+        pair.isValid && pair.lastResponse.map { now - $0 < ICETiming.consentLifetime } ?? false
+    }
+
     /// The valid pair of the current generation with the highest priority.
-    func bestValid() -> Int? {
-        pairs.indices.filter { pairs[$0].generation == current.number && pairs[$0].isValid }
+    func bestValid(now: Instant) -> Int? {
+        pairs.indices.filter { pairs[$0].generation == current.number && hasConsent(pairs[$0], now: now) }
             .max { pairs[$0].priority(role) < pairs[$1].priority(role) }
     }
 }

@@ -36,6 +36,7 @@ extension ICEAgent {
             verdict = receiveResponse(message, bytes, path, now: now, random: &random)
         }
         if verdict == .accept {
+            considerNomination(now: now)
             sendDue(now: now, random: &random, out: &out)
             progress(now: now)
         }

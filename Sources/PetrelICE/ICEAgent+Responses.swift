@@ -52,10 +52,15 @@ extension ICEAgent {
             return .accept
         case 403:
             // RFC 7675 section 5.2: consent is revoked.
-            let wasUsed = isInUse(pairs[index])
-            let id = pairs[index].id
-            removePairs { $0.id == id }
-            if wasUsed { loseConsent() }
+            let revoked = pairs[index]
+            let wasUsed = isInUse(revoked)
+            removePairs { $0.id == revoked.id }
+            if wasUsed, revoked.generation == current.number {
+                loseConsent()
+            } else if wasUsed, sendID == nil {
+                // The old pair of a restart; the new generation is still on its way.
+                setState(.checking)
+            }
             return .accept
         case nil:
             return .drop(.stunMissingAttribute)
@@ -77,8 +82,6 @@ extension ICEAgent {
         pairs[index].roundTrip = roundTrip
         pairs[index].totalRoundTrip += roundTrip
         pairs[index].firstUnanswered = nil
-        // Answered, and no media since the check left: quiet, not dead.
-        if pairs[index].lastMedia.map({ $0 < transaction.sentAt }) ?? true { pairs[index].silenceArmed = false }
         if isFirst {
             pairs[index].nextCheck = .distantFuture
             scheduleConsent(index, now: now, random: &random)

@@ -19,7 +19,6 @@ extension ICEAgent {
         }
         pairs[index].lastHeard = now
         pairs[index].lastMedia = now
-        pairs[index].silenceArmed = true
         if index != sendIndex {
             considerMove(to: index, now: now)
         } else if !configuration.isLite {
@@ -37,8 +36,6 @@ extension ICEAgent {
         sendPath = pair.path
         figures.selectedPairChanges += 1
         if figures.firstValidPairAt == nil { figures.firstValidPairAt = now }
-        // Silence is counted from now: what the old pair knew does not hold here.
-        if pairs[index].lastMedia == nil { pairs[index].silenceArmed = false }
         if state != .completed { setState(.connected) }
         let local =
             bases.first { $0.address == pair.path.local }?.candidate
@@ -117,7 +114,7 @@ extension ICEAgent {
             nominate(best, now: now)
             return
         }
-        guard let best = bestValid() else { return }
+        guard let best = bestValid(now: now) else { return }
         let priority = pairs[best].priority(role)
         let mayImprove = pairs.contains {
             $0.generation == current.number && !$0.isValid && $0.state != .failed && $0.priority(role) > priority

@@ -41,7 +41,7 @@ extension ICEAgent {
         let lost = pairs[sendIndex]
         removePairs { $0.id == lost.id }
         // Another pair with fresh consent may carry on; the credentials on this one may not be revived.
-        if let other = bestValid(), now < consentExpiry(pairs[other]) {
+        if let other = bestValid(now: now) {
             if role == .controlling { nominate(other, now: now) }
             settle(other, now: now)
         } else if lost.generation == current.number {

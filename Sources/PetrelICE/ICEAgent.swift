@@ -26,8 +26,11 @@ public struct ICEAgent: Sendable {
     /// Unauthenticated error responses per second, in all: more is silence.
     public static let maximumErrorRate = 20
 
+    /// How the agent was set up.
     public let configuration: ICEConfiguration
+    /// The present role; a conflict may change it (RFC 8445 section 7.3.1.1).
     public internal(set) var role: ICERole
+    /// Where the agent stands.
     public internal(set) var state = ICEState.new
     var figures = ICEStatistics()
 
@@ -65,6 +68,7 @@ public struct ICEAgent: Sendable {
     /// Nil while there is none, and as soon as the peer's consent has run out or been revoked.
     public internal(set) var sendPath: ICEPath?
 
+    /// Creates an agent with fresh credentials.
     public init(configuration: ICEConfiguration, role: ICERole, random: inout RandomSource, now: Instant) {
         self.configuration = configuration
         self.role = configuration.isLite ? .controlled : role

@@ -47,6 +47,7 @@ public struct ICEConfiguration: Sendable {
 
 /// A username fragment and a password (RFC 8445 section 5.3).
 public struct ICECredentials: Hashable, Sendable {
+    /// The username fragment and the password (RFC 8839 section 5.4).
     public let ufrag: String
     public let password: String
 

@@ -26,6 +26,7 @@ public struct NackTracker: Sendable {
 
     public init() { missing.reserveCapacity(Self.limit) }
 
+    /// Whether nothing is missing.
     public var isEmpty: Bool { missing.isEmpty }
 
     /// Takes note of an arrival. False where the gap before it is too long to ask for: only a key frame helps.
@@ -66,6 +67,7 @@ public struct NackTracker: Sendable {
         missing.removeAll { $0.sequence < sequence }
     }
 
+    /// Forgets everything.
     public mutating func reset() {
         missing.removeAll(keepingCapacity: true)
         highest = nil

@@ -52,6 +52,7 @@ public struct ReceiveStatistics: Sendable {
         previousTransit = transit
     }
 
+    /// Counts a packet that was there already.
     public mutating func countDuplicate() { duplicates &+= 1 }
 
     /// The loss since the last call, in 1/256 (RFC 3550 appendix A.3).

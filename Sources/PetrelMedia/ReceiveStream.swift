@@ -3,6 +3,7 @@ public import PetrelWire
 
 /// One encoded audio packet as it arrived.
 public struct EncodedAudioPacket: Sendable {
+    /// The bytes of the packet.
     public var payload: FrameBuffer
     /// Extended RTP sequence number.
     public var sequence: Int64
@@ -19,9 +20,11 @@ public struct EncodedAudioPacket: Sendable {
 ///
 /// Packets come in authenticated. Nothing here allocates per packet once the buffers in use are warm.
 public final class ReceiveStream {
+    /// What is received, its source, and the ticks per second of its timestamps.
     public let kind: StreamKind
     public let ssrc: UInt32
     public let clockRate: Int32
+    /// What the receiver reports say (RFC 3550 section 6.4.1), and what else is counted.
     public private(set) var reception: ReceiveStatistics
     public private(set) var statistics = ReceiveCounters()
     /// Whether NACK was negotiated.
@@ -114,14 +117,17 @@ public final class ReceiveStream {
     ) throws(DropReason) {
         var startsFrame = false
         var isKeyFrame = false
-        var payload = UnsafeRawBufferPointer(rebasing: packet[header.payloadRange])
+        // A constant: a variable whose span is taken would be put on the heap.
+        let described = UnsafeRawBufferPointer(rebasing: packet[header.payloadRange])
+        var descriptorLength = 0
         if header.payloadLength > 0 {
-            let (descriptor, length) = try VP8PayloadDescriptor.parse(payload.bytes)
-            payload = UnsafeRawBufferPointer(rebasing: payload[length...])
+            let (descriptor, length) = try VP8PayloadDescriptor.parse(described.bytes)
+            descriptorLength = length
             startsFrame = descriptor.startsFrame
             // The lowest bit of a frame says that it is not a key frame (RFC 6386 section 9.1).
-            if startsFrame, let first = payload.first { isKeyFrame = first & 1 == 0 }
+            if startsFrame, length < described.count { isKeyFrame = described[length] & 1 == 0 }
         }
+        let payload = UnsafeRawBufferPointer(rebasing: described[descriptorLength...])
         guard let place = admit(header, isRepair: isRepair, now: now) else { throw .rtpSequenceJump }
         if firstArrival == nil {
             firstArrival = now
@@ -220,6 +226,7 @@ public final class ReceiveStream {
 /// Counts of one stream that is received, beside ``ReceiveStatistics``; names as in W3C webrtc-stats inbound-rtp
 /// where there is one.
 public struct ReceiveCounters: Hashable, Sendable {
+    /// Whole frames, and key frames of them.
     public var framesReceived: UInt64 = 0
     public var keyFramesReceived: UInt64 = 0
     /// Frames of which at least one packet had to be sent again.

@@ -6,6 +6,7 @@ public enum StreamKind: String, Hashable, Sendable, CaseIterable { case audio, v
 
 /// What was negotiated for sending one stream.
 public struct SendParameters: Hashable, Sendable {
+    /// The negotiated payload type.
     public var payloadType: UInt8
     /// The payload type of retransmissions (RFC 4588); nil where they were not negotiated.
     public var rtxPayloadType: UInt8?
@@ -27,11 +28,14 @@ public struct SendParameters: Hashable, Sendable {
 /// Packets are written once, whole, into the history; on release they are copied into the datagram slot, where the
 /// time of sending and the transport-wide number are filled in. Nothing here allocates per packet.
 public final class SendStream {
+    /// What is sent, its source and that of its retransmissions, and the ticks per second of its timestamps.
     public let kind: StreamKind
     public let ssrc: UInt32
     public let rtxSSRC: UInt32?
     public let clockRate: Int32
+    /// What was negotiated.
     public private(set) var parameters: SendParameters
+    /// What has been sent.
     public private(set) var statistics = SendStatistics()
 
     /// The packet history: some 3 s of 720p video, 10 s of audio.
@@ -52,6 +56,7 @@ public final class SendStream {
     private var midToken: ShortToken?
     private var lastCapture: (time: Instant, timestamp: UInt32)?
 
+    /// Creates a stream with a random first sequence number and timestamp, where `start` does not give them.
     public init(kind: StreamKind, ssrc: UInt32, rtxSSRC: UInt32?, random: inout RandomSource, start: Start? = nil) {
         self.kind = kind
         self.ssrc = ssrc
@@ -68,6 +73,7 @@ public final class SendStream {
 
     /// First values chosen by hand, so that a test can begin just before a wrap.
     public struct Start: Hashable, Sendable {
+        /// First sequence number and timestamp.
         public var sequence: UInt16
         public var timestamp: UInt32
         public init(sequence: UInt16, timestamp: UInt32) { (self.sequence, self.timestamp) = (sequence, timestamp) }
@@ -254,6 +260,7 @@ public final class SendStream {
 
 /// Counts of one stream that is sent; names as in W3C webrtc-stats outbound-rtp where there is one.
 public struct SendStatistics: Hashable, Sendable {
+    /// Packets sent for the first time.
     public var packetsSent: UInt64 = 0
     /// Payload bytes, without headers and padding.
     public var bytesSent: UInt64 = 0

@@ -38,6 +38,7 @@ public struct VideoPacketNote: Sendable {
 
 /// An encoded frame, whole and decodable.
 public struct EncodedVideoFrame: Sendable {
+    /// The bytes of the frame, and whether it can be decoded alone.
     public var payload: FrameBuffer
     public var isKeyFrame: Bool
     /// Extended RTP timestamp, 90 kHz.

@@ -1,10 +1,3 @@
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
 internal import PetrelCore
 
 /// Sends the first key frame more than once on a lossy path.
@@ -60,9 +53,15 @@ struct OpeningRepair {
     /// How often each of `packets` packets is repeated so that all arrive with the wanted ``confidence``.
     static func copies(packets: Int, loss: Double, roundTrip: TimeDelta) -> Int {
         guard loss > 0, packets > 0 else { return 0 }
-        let wanted = log((1 - confidence) / Double(packets)) / log(min(loss, 0.9))
-        let copies = min(mostCopies, max(1, Int(wanted.rounded(.up)) - 1))
-        return roundTrip < longRoundTrip ? 1 : copies
+        guard roundTrip >= longRoundTrip else { return 1 }
+        // The packets expected to be missing after each sending of all.
+        var missing = Double(packets) * min(loss, 0.9)
+        var copies = 0
+        while missing > 1 - confidence, copies < mostCopies {
+            missing *= min(loss, 0.9)
+            copies += 1
+        }
+        return max(1, copies)
     }
 
     /// Plans the repeats of the first key frame.

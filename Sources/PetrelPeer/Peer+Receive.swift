@@ -44,7 +44,7 @@ extension Peer {
             if case .drop(let reason) = verdict { throw reason }
         case .dtls:
             // RFC 8827 section 6.3: nothing but ICE before the address is verified.
-            guard agent.isValidated(remote: remote, local: local) else {
+            guard isValidated(remote: remote, local: local) else {
                 if dtls == nil || dtls?.state == .new || dtls?.state == .connecting {
                     earlyHandshake.keep(view, from: remote, to: local)
                 }
@@ -52,16 +52,22 @@ extension Peer {
             }
             try receiveDTLS(view, now: now, into: &out)
         case .rtp:
-            guard agent.isValidated(remote: remote, local: local) else { throw .unvalidatedAddress }
+            guard isValidated(remote: remote, local: local) else { throw .unvalidatedAddress }
             if awaitsKeys, earlyMedia.keep(view, from: remote, to: local) { return }
             try receiveRTP(bytes, from: remote, local: local, now: now)
         case .rtcp:
-            guard agent.isValidated(remote: remote, local: local) else { throw .unvalidatedAddress }
+            guard isValidated(remote: remote, local: local) else { throw .unvalidatedAddress }
             if awaitsKeys, earlyMedia.keep(view, from: remote, to: local) { return }
             try receiveRTCP(bytes, from: remote, local: local, now: now, into: &out)
         default:
             throw .unknownPacketKind
         }
+    }
+
+    /// Whether datagrams other than STUN are taken from there: the path in use is looked at first, without a copy of
+    /// the agent.
+    private func isValidated(remote: TransportAddress, local: TransportAddress) -> Bool {
+        agent.sendPath == ICEPath(local: local, remote: remote) || agent.isValidated(remote: remote, local: local)
     }
 
     // MARK: DTLS

@@ -108,11 +108,15 @@ extension Peer {
             let stream = senders[index].stream
             var released = false
             let taken = out.append(to: path.remote, from: path.local) { slot in
-                let number = { (length: Int) in self.sentPackets.append(bytes: length, as: packetClass, now: now) }
+                // Each call has its own closure: one that is named first would be put on the heap.
                 let length =
                     packetClass == .retransmission
-                    ? stream.releaseAgain(item.sequence, into: slot, now: now, number: number)
-                    : stream.release(item.sequence, into: slot, now: now, number: number)
+                    ? stream.releaseAgain(item.sequence, into: slot, now: now) {
+                        sentPackets.append(bytes: $0, as: packetClass, now: now)
+                    }
+                    : stream.release(item.sequence, into: slot, now: now) {
+                        sentPackets.append(bytes: $0, as: packetClass, now: now)
+                    }
                 guard let length else { return nil }
                 released = true
                 plaintextTap?(UnsafeRawBufferPointer(rebasing: slot[..<length]), path.local, path.remote)
@@ -152,13 +156,20 @@ extension Peer {
         repairRate = repairRate + (rate - repairRate) * min(1, passed.seconds)
     }
 
+    /// Changes the bounds of what the path is thought to carry.
+    public func setBandwidth(minimum: DataRate, maximum: DataRate) {
+        leastRate = minimum
+        estimator.setLimits(minimum: minimum, maximum: maximum)
+        applyRate()
+    }
+
     /// Tells the encoders what they may produce when that has changed by more than a trifle.
     func applyRate() {
         pacer.targetRate = estimator.target
         guard senders.contains(where: { $0.isActive && $0.stream.kind == .video }) else { return }
         // Headers, feedback and repair take their share of the path: about six percent at full-sized packets.
         let repair = min(repairRate, estimator.target * Self.largestRepairShare)
-        let available = max(estimator.target * 0.94 - audioRate - repair, configuration.bandwidth.minimum * 0.5)
+        let available = max(estimator.target * 0.94 - audioRate - repair, leastRate * 0.5)
         let change = abs(available.kilobitsPerSecond - lastVideoRate.kilobitsPerSecond)
         guard change > 0.03 * lastVideoRate.kilobitsPerSecond else { return }
         lastVideoRate = available

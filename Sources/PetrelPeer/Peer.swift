@@ -20,7 +20,9 @@ internal import PetrelWire
 /// After each call of the handle and send classes the owner sends what is in the batch, takes the events, and sets its
 /// one timer to ``nextDeadline``. The same calls at the same instants with the same seeds give the same bytes.
 public final class Peer {
+    /// How the peer was set up.
     public let configuration: PeerConfiguration
+    /// Where it stands, why it failed, and when it reached what.
     public internal(set) var state = PeerState.new
     public internal(set) var failure: PeerFailure?
     public internal(set) var milestones: PeerMilestones
@@ -65,6 +67,7 @@ public final class Peer {
     var roundTrip: TimeDelta?
     var reports = ReportSchedule()
     var lastVideoRate = DataRate.zero
+    var leastRate: DataRate
     var audioRate = DataRate.kilobitsPerSecond(48)
     var opening = OpeningRepair()
     var repairRate = DataRate.zero
@@ -94,6 +97,7 @@ public final class Peer {
             iceUfrag: agent.localUfrag, icePassword: agent.localPassword, fingerprints: fingerprint.map { [$0] } ?? [],
             isICELite: configuration.ice.isLite, tlsID: tlsID)
         negotiator = Negotiator(configuration: configuration.description, transport: transport, sessionID: sessionID)
+        leastRate = configuration.bandwidth.minimum
         estimator = BandwidthEstimator(configuration: configuration.bandwidth)
         pacer = Pacer(targetRate: estimator.target, now: now)
         sentPackets = SentPacketLog(firstSequence: UInt16(truncatingIfNeeded: random.next() & 0x7FFF))

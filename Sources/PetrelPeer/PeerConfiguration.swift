@@ -7,8 +7,10 @@ public import PetrelSecurity
 
 /// How a ``Peer`` is set up.
 public struct PeerConfiguration: Sendable {
+    /// How ICE works, and what descriptions offer.
     public var ice = ICEConfiguration()
     public var description = LocalConfiguration()
+    /// The bounds of the rate.
     public var bandwidth = BandwidthEstimator.Configuration()
     /// Where the caller's monotonic clock lies in wall-clock time; taken once, so that a wall clock that is set
     /// in the middle of a call moves nothing.
@@ -55,11 +57,13 @@ public enum PeerFailure: Error, Hashable, Sendable, CustomStringConvertible {
 
 /// A stream of ours.
 public struct LocalTrackID: Hashable, Sendable {
+    /// The number of the track within the peer.
     public let number: Int
 }
 
 /// A stream of the other side.
 public struct RemoteTrackID: Hashable, Sendable {
+    /// The number of the track within the peer.
     public let number: Int
 }
 
@@ -82,6 +86,7 @@ public enum PeerEvent: Sendable {
 
 /// When things happened on the way to a call, for its report. Nil: not yet.
 public struct PeerMilestones: Hashable, Sendable {
+    /// When the peer was made.
     public var created: Instant
     /// The first pair on which media may be sent.
     public var pathFound: Instant?

@@ -5,6 +5,7 @@ public import PetrelMedia
 
 /// Counts of the transport as a whole; names as in W3C webrtc-stats transport and candidate-pair where there is one.
 public struct PeerNetworkStatistics: Hashable, Sendable {
+    /// Datagrams of every kind and their bytes.
     public var datagramsReceived: UInt64 = 0
     public var bytesReceived: UInt64 = 0
     /// RTP and RTCP; ICE counts its own in ``ICEStatistics``.
@@ -28,12 +29,15 @@ public struct PeerNetworkStatistics: Hashable, Sendable {
 /// Everything a peer counts, at one moment.
 public struct PeerStatistics: Sendable {
     public struct Outbound: Sendable {
+        /// Which track it is, what it carries, its source, and what was sent.
         public var track: LocalTrackID
         public var kind: StreamKind
         public var ssrc: UInt32
         public var counts: SendStatistics
     }
+    /// One stream of the other side.
     public struct Inbound: Sendable {
+        /// Which track it is, what it carries, its source, and what was received.
         public var track: RemoteTrackID
         public var kind: StreamKind
         public var ssrc: UInt32
@@ -43,6 +47,7 @@ public struct PeerStatistics: Sendable {
         public var jitter: TimeDelta
         public var counts: ReceiveCounters
     }
+    /// Everything of the peer that belongs to no stream.
     public var network: PeerNetworkStatistics
     public var ice: ICEStatistics
     public var drops: DropCounters

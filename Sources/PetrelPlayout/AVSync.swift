@@ -53,6 +53,7 @@ public struct AVSync: Sendable {
     /// viewer could compare with. 500 ms.
     public static let opening: TimeDelta = .milliseconds(500)
 
+    /// How it was set up.
     public let configuration: Configuration
     /// The least buffer delay for the sound: for ``AudioReceiver/setMinimumDelay(_:)``.
     public private(set) var audioMinimum: TimeDelta = .zero

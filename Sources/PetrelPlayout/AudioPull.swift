@@ -16,6 +16,7 @@ public struct AudioPull: Sendable, Hashable {
         case concealed
     }
 
+    /// Where the sound comes from.
     public var kind: Kind
     /// When the first sample was captured, on the local clock, where packets said so; nil in concealment that
     /// follows no known packet.

@@ -50,7 +50,8 @@ extension AudioReceiver {
 
         let hasFEC = decoder.carriesFEC(bytes)
         var capture = Int64.min
-        if let captureTime, captureTime > .distantPast {
+        // A capture time comes from the remote's clock: one that is 146 years away is none.
+        if let captureTime, captureTime.nanoseconds.magnitude < 1 << 62 {
             capture = (captureTime - configuration.codecDelay).nanoseconds
         }
         let packet = AudioPacketQueue.Packet(

@@ -14,6 +14,7 @@ public import PetrelCore
 /// and nothing follows it, playout holds its place, so that late speech is heard late instead of cut. When a packet
 /// is missing and a later one is here, its time is filled and passes.
 public final class AudioReceiver {
+    /// How a receiver is set up.
     public struct Configuration: Sendable, Hashable {
         /// Interleaved channels of the output: 1 or 2.
         public var channels: Int
@@ -48,7 +49,9 @@ public final class AudioReceiver {
     /// Concealment of this length counts as an interruption: 150 ms.
     public static let interruptionLength: TimeDelta = .milliseconds(150)
 
+    /// How it was set up.
     public let configuration: Configuration
+    /// What it has counted.
     public internal(set) var statistics = AudioReceiverStatistics()
 
     let decoder: any AudioFrameDecoder

@@ -47,7 +47,9 @@ public struct CaptureClockMapping: Sendable {
     public mutating func update(captureTime: NTPTime, arrival: Instant) {
         let origin = self.origin ?? captureTime
         self.origin = origin
-        let sample = arrival.nanoseconds &- captureTime.since(origin).nanoseconds
+        // Bounded, so that no difference below can overflow: 73 years from the origin of the clock.
+        let arrival = Instant(nanoseconds: max(-(1 << 61), min(1 << 61, arrival.nanoseconds)))
+        let sample = arrival.nanoseconds - captureTime.since(origin).nanoseconds
         if let base = baseline.value {
             let difference = sample &- base
             if difference < -Self.jump.nanoseconds {

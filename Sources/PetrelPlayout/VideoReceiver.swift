@@ -29,6 +29,7 @@ public struct VideoReceiver: Sendable {
 
     /// A frame to decode now.
     public struct DecodeOrder: Sendable, Hashable {
+        /// The caller's number of the frame.
         public var id: Int64
         public var renderTime: Instant
         /// The frame comes too late to be shown, a newer one is due already: decode it for reference only.
@@ -37,6 +38,7 @@ public struct VideoReceiver: Sendable {
 
     /// A picture to show now.
     public struct RenderOrder: Sendable, Hashable {
+        /// The caller's number of the frame, its extended timestamp, and when it was captured.
         public var id: Int64
         public var timestamp: Int64
         public var captureTime: Instant?
@@ -48,6 +50,7 @@ public struct VideoReceiver: Sendable {
 
     /// Counters named as in W3C webrtc-stats where it has a name.
     public struct Statistics: Sendable, Hashable {
+        /// Frames that came in, key frames of them, and frames decoded and rendered.
         public var framesReceived: UInt64 = 0
         public var keyFramesReceived: UInt64 = 0
         public var framesDecoded: UInt64 = 0
@@ -74,6 +77,7 @@ public struct VideoReceiver: Sendable {
     /// For no longer than this, late frames are decoded without being shown to catch up: 80 ms.
     public static let longestSkip: TimeDelta = .milliseconds(80)
 
+    /// When frames are due.
     public private(set) var timeline: VideoTimeline
     public private(set) var statistics = Statistics()
     public private(set) var freezes = FreezeDetector()
@@ -92,6 +96,7 @@ public struct VideoReceiver: Sendable {
     private var lastID: Int64?
     private var lastRender: Instant?
 
+    /// Creates a receiver that has seen nothing yet.
     public init(configuration: VideoTimeline.Configuration = .init()) {
         timeline = VideoTimeline(configuration: configuration)
         entries.reserveCapacity(Self.maximumFrames)

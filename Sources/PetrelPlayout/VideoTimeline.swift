@@ -46,6 +46,7 @@ public struct VideoTimeline: Sendable {
     /// Frames that complete within this time of each other were held up by one cause, and count once: 5 ms.
     public static let groupLength: TimeDelta = .milliseconds(5)
 
+    /// How it was set up.
     public let configuration: Configuration
     /// The least delay, set from outside.
     public private(set) var minimumDelay: TimeDelta = .zero
@@ -105,7 +106,9 @@ public struct VideoTimeline: Sendable {
     ///   - arrival: when its last packet came.
     public mutating func insert(timestamp: Int64, size: Int, arrival: Instant) -> Instant {
         let media = Self.nanoseconds(timestamp)
-        let offset = arrival.nanoseconds.subtractingReportingOverflow(media).partialValue
+        // Bounded, so that no difference below can overflow: 73 years from the origin of the clock.
+        let arrival = Instant(nanoseconds: max(-(1 << 61), min(1 << 61, arrival.nanoseconds)))
+        let offset = arrival.nanoseconds - media
         if let base = baseline.value, offset < base - Self.longestLead.nanoseconds {
             // Earlier than any path allows: the timestamps have jumped.
             baseline.reset()

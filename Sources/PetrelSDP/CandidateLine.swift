@@ -3,6 +3,7 @@ public import PetrelCore
 /// One address at which an agent may be reached (RFC 8445 section 5.1), as the candidate attribute carries it
 /// (RFC 8839 section 5.1). Always UDP and component 1: Petrel multiplexes RTCP with RTP.
 public struct ICECandidate: Hashable, Sendable {
+    /// The types of candidates (RFC 8445 section 4).
     public enum Kind: String, Hashable, Sendable, CaseIterable {
         case host
         case serverReflexive = "srflx"

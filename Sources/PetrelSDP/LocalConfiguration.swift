@@ -55,11 +55,13 @@ public enum NegotiableExtension: String, CaseIterable, Hashable, Sendable {
     /// RFC 6464.
     case audioLevel = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
 
+    /// The name in descriptions.
     public var uri: String { rawValue }
 }
 
 /// A codec that we can send and receive, and how we like it numbered in our own offers.
 public struct CodecCapability: Hashable, Sendable {
+    /// The codec.
     public var codec: CodecName
     /// Used in our offers unless the session already has a number for the codec; 96...127 (RFC 3551 section 6).
     public var payloadType: UInt8
@@ -96,21 +98,26 @@ public struct CodecCapability: Hashable, Sendable {
 
 /// A header extension that we can send and receive, and the identifier we like for it in our own offers.
 public struct ExtensionCapability: Hashable, Sendable {
+    /// The extension.
     public var kind: NegotiableExtension
     /// 1...14, so that one-byte headers can carry it (RFC 8285 section 4.2).
     public var id: UInt8
+    /// An extension and the identifier that we offer for it.
     public init(_ kind: NegotiableExtension, id: UInt8) { (self.kind, self.id) = (kind, id) }
 }
 
 /// What this end supports, in order of preference.
 public struct LocalConfiguration: Hashable, Sendable {
+    /// What is offered, the most wanted first.
     public var audioCodecs: [CodecCapability] = [.opus()]
     public var videoCodecs: [CodecCapability] = [.vp8]
+    /// Header extensions of sound.
     public var audioExtensions: [ExtensionCapability] = [
         ExtensionCapability(.audioLevel, id: 1), ExtensionCapability(.absoluteSendTime, id: 2),
         ExtensionCapability(.transportWideCC, id: 3), ExtensionCapability(.mid, id: 4),
         ExtensionCapability(.absoluteCaptureTime, id: 5),
     ]
+    /// Header extensions of pictures.
     public var videoExtensions: [ExtensionCapability] = [
         ExtensionCapability(.absoluteSendTime, id: 2), ExtensionCapability(.transportWideCC, id: 3),
         ExtensionCapability(.mid, id: 4), ExtensionCapability(.absoluteCaptureTime, id: 5),
@@ -130,6 +137,7 @@ public struct LocalConfiguration: Hashable, Sendable {
 
     public init() {}
 
+    /// The codecs for this kind of media.
     public func codecs(_ kind: MediaKind) -> [CodecCapability] {
         switch kind {
         case .audio: audioCodecs
@@ -138,6 +146,7 @@ public struct LocalConfiguration: Hashable, Sendable {
         }
     }
 
+    /// The extensions for this kind of media.
     public func extensions(_ kind: MediaKind) -> [ExtensionCapability] {
         switch kind {
         case .audio: audioExtensions

@@ -2,6 +2,7 @@ public import PetrelCore
 
 /// Our end of the one transport that all sections share: the credentials, certificate and candidates we announce.
 public struct LocalTransport: Hashable, Sendable {
+    /// What descriptions say of our ICE agent (RFC 8839) and certificate (RFC 8122).
     public let iceUfrag: String
     public let icePassword: String
     public let iceOptions: [String]
@@ -83,6 +84,7 @@ public struct LocalTransport: Hashable, Sendable {
 
 /// What we send in a section: how the track is named, and its sources.
 public struct LocalTrack: Hashable, Sendable {
+    /// Names of stream and track (RFC 8830), and the source.
     public let streamID: String
     public let trackID: String
     public let ssrc: UInt32

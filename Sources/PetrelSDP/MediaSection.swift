@@ -1,5 +1,6 @@
 /// One m= section of a session description (RFC 8866 section 5.14).
 public struct MediaSection: Hashable, Sendable {
+    /// What the section carries.
     public var kind: MediaKind
     /// Zero: rejected or stopped, unless ``isBundleOnly``; 9: no address yet.
     public var port: UInt16
@@ -56,8 +57,10 @@ public struct MediaSection: Hashable, Sendable {
     /// The payload types of an RTP section in order of preference.
     public var payloadTypes: [UInt8] { isRTP ? formats.compactMap { UInt8($0) } : [] }
 
+    /// The codec of a payload type.
     public func rtpMap(_ payloadType: UInt8) -> RTPMap? { rtpMaps.first { $0.payloadType == payloadType } }
 
+    /// The parameters of a payload type.
     public func parameters(_ payloadType: UInt8) -> FormatParameters? {
         formatParameters.first { $0.payloadType == payloadType }
     }

@@ -16,11 +16,13 @@ public struct NegotiatedSession: Hashable, Sendable {
     /// The sections in use.
     public var accepted: [NegotiatedSection] { sections.filter { !$0.isRejected } }
 
+    /// The section of this name.
     public func section(mid: String) -> NegotiatedSection? { sections.first { $0.mid == mid } }
 }
 
 /// The one ICE and DTLS transport of the session (RFC 9143: everything is bundled).
 public struct NegotiatedTransport: Hashable, Sendable {
+    /// The credentials of both sides, and what the other side says of its agent (RFC 8839).
     public var localUfrag: String
     public var localPassword: String
     public var remoteUfrag: String
@@ -44,6 +46,7 @@ public struct NegotiatedTransport: Hashable, Sendable {
 
 /// An agreed header extension.
 public struct NegotiatedExtension: Hashable, Sendable {
+    /// The extension and its identifier in packets.
     public var kind: NegotiableExtension
     public var id: UInt8
     /// Whether we may send it and may receive it.
@@ -53,6 +56,7 @@ public struct NegotiatedExtension: Hashable, Sendable {
 
 /// An agreed codec in one direction.
 public struct NegotiatedCodec: Hashable, Sendable {
+    /// The codec.
     public var codec: CodecName
     /// Sending: the other side's number; receiving: ours.
     public var payloadType: UInt8
@@ -83,6 +87,7 @@ public struct OpusParameters: Hashable, Sendable {
 
     public init() {}
 
+    /// Reads them from a description; what is missing has its default.
     public init(_ parameters: FormatParameters?) {
         guard let parameters else { return }
         stereo = parameters.value("stereo") == "1"
@@ -103,6 +108,7 @@ public struct VP8Parameters: Hashable, Sendable {
     /// Macroblocks of 16 x 16 pixels in a frame that the receiver can decode; nil: not said.
     public var maximumFrameSize: Int?
 
+    /// Reads them from a description; what is missing has its default.
     public init(_ parameters: FormatParameters?) {
         maximumFrameRate = parameters?.number("max-fr").flatMap { $0 > 0 ? $0 : nil }
         maximumFrameSize = parameters?.number("max-fs").flatMap { $0 > 0 ? $0 : nil }
@@ -111,6 +117,7 @@ public struct VP8Parameters: Hashable, Sendable {
 
 /// A source that the other side has announced.
 public struct RemoteSource: Hashable, Sendable {
+    /// The source.
     public var ssrc: UInt32
     /// The source of its retransmissions (RFC 4588 section 9).
     public var rtxSSRC: UInt32?

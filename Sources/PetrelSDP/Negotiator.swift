@@ -3,6 +3,7 @@ public import PetrelCore
 /// Where offer and answer stand (RFC 9429 section 3.2; provisional answers are not used).
 public enum SignallingState: Hashable, Sendable { case stable, haveLocalOffer, haveRemoteOffer }
 
+/// The two kinds of description that matter here.
 public enum DescriptionType: String, Hashable, Sendable { case offer, answer }
 
 /// Makes and applies offers and answers (RFC 9429, RFC 3264).
@@ -16,6 +17,7 @@ public enum DescriptionType: String, Hashable, Sendable { case offer, answer }
 /// Refused as a whole, by an error, is an offer whose sections we would take, but whose certificates, credentials or
 /// grouping are not in order.
 public struct Negotiator: Sendable {
+    /// What this side can do, and the number in its `o=` lines.
     public let configuration: LocalConfiguration
     public let sessionID: UInt64
     /// What our next description announces. Fresh credentials here ask for an ICE restart; they take effect with our
@@ -44,6 +46,7 @@ public struct Negotiator: Sendable {
         self.sessionID = sessionID & (UInt64.max >> 2)
     }
 
+    /// A number for `o=` lines (RFC 9429 section 5.2.1: 62 random bits).
     public static func randomSessionID(using random: inout RandomSource) -> UInt64 { random.next() & (UInt64.max >> 2) }
 
     /// Our description in force or pending.
@@ -97,6 +100,7 @@ public struct Negotiator: Sendable {
     /// Ends a transceiver: the next offer rejects its section, which may then be recycled.
     public mutating func stop(_ id: Int) throws(SDPError) { transceivers[try place(of: id)].isStopped = true }
 
+    /// The transceiver of this number.
     public func transceiver(_ id: Int) -> Transceiver? { transceivers.first { $0.id == id } }
 
     /// The identification tag of a transceiver's section, once it has one.

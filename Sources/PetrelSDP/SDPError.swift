@@ -3,6 +3,7 @@
 /// The text of ``description`` is fit for a person and for a log: whatever came from the other side is cut short and
 /// stripped of control characters.
 public struct SDPError: Error, Hashable, Sendable {
+    /// What can be wrong with a description, or with what was asked.
     public enum Reason: String, CaseIterable, Hashable, Sendable {
         // Form (RFC 8866)
         case tooLong, lineTooLong, tooMany, notUTF8, controlCharacter, missingLine, unexpectedLine, badLine, badNumber
@@ -21,6 +22,7 @@ public struct SDPError: Error, Hashable, Sendable {
         case badArgument
     }
 
+    /// What is wrong.
     public let reason: Reason
     /// The line of the text that was at fault, counted from 1; nil where the fault is not in one line.
     public let line: Int?
@@ -30,6 +32,7 @@ public struct SDPError: Error, Hashable, Sendable {
     /// How many characters of ``detail`` are kept: enough to recognise a line, too little to flood a log.
     public static let maximumDetail = 120
 
+    /// Creates an error.
     public init(_ reason: Reason, line: Int? = nil, _ detail: String) {
         self.reason = reason
         self.line = line

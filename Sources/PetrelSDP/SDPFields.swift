@@ -13,6 +13,7 @@ public enum MediaKind: Hashable, Sendable {
         }
     }
 
+    /// The name as it is printed.
     public var name: String {
         switch self {
         case .audio: "audio"
@@ -31,6 +32,7 @@ public enum MediaDirection: String, CaseIterable, Hashable, Sendable {
         self = sends ? (receives ? .sendrecv : .sendonly) : (receives ? .recvonly : .inactive)
     }
 
+    /// Whether this side of the direction sends, and whether it receives.
     public var sends: Bool { self == .sendrecv || self == .sendonly }
     public var receives: Bool { self == .sendrecv || self == .recvonly }
     /// The same seen from the other side.
@@ -86,6 +88,7 @@ public struct Fingerprint: Hashable, Sendable {
 
 /// The o= line (RFC 8866 section 5.2).
 public struct Origin: Hashable, Sendable {
+    /// The fields of the line (RFC 8866 section 5.2).
     public var username = "-"
     public var sessionID: UInt64
     public var sessionVersion: UInt64
@@ -99,6 +102,7 @@ public struct Origin: Hashable, Sendable {
 
 /// An a=group line (RFC 5888).
 public struct SectionGroup: Hashable, Sendable {
+    /// What the group means, and its members.
     public var semantics: String
     public var mids: [String]
     public init(semantics: String, mids: [String]) { (self.semantics, self.mids) = (semantics, mids) }
@@ -106,6 +110,7 @@ public struct SectionGroup: Hashable, Sendable {
 
 /// A b= line (RFC 8866 section 5.8): AS in kbit/s with all headers, TIAS in bit/s without transport headers (RFC 3890).
 public struct BandwidthLimit: Hashable, Sendable {
+    /// What is limited, and the number.
     public var type: String
     public var value: UInt64
     public init(type: String, value: UInt64) { (self.type, self.value) = (type, value) }
@@ -113,6 +118,7 @@ public struct BandwidthLimit: Hashable, Sendable {
 
 /// An a=rtpmap line (RFC 8866 section 6.6).
 public struct RTPMap: Hashable, Sendable {
+    /// The payload type this is about.
     public var payloadType: UInt8
     public var name: String
     public var clockRate: UInt32
@@ -132,6 +138,7 @@ public struct RTPMap: Hashable, Sendable {
 
 /// An a=fmtp line (RFC 8866 section 6.15).
 public struct FormatParameters: Hashable, Sendable {
+    /// The payload type this is about.
     public var payloadType: UInt8
     /// The parameters as in the text, without the payload type.
     public var text: String
@@ -179,6 +186,7 @@ public struct ExtensionMap: Hashable, Sendable {
 
 /// A stream and a track in it (a=msid, RFC 8830). The stream `-` means none.
 public struct StreamIdentifier: Hashable, Sendable {
+    /// The stream, and the track in it.
     public var stream: String
     public var track: String?
     public init(stream: String, track: String? = nil) { (self.stream, self.track) = (stream, track) }
@@ -186,6 +194,7 @@ public struct StreamIdentifier: Hashable, Sendable {
 
 /// What the a=ssrc lines say about one synchronisation source (RFC 5576).
 public struct SourceDescription: Hashable, Sendable {
+    /// The source, its canonical name, and its stream.
     public var ssrc: UInt32
     public var cname: String?
     public var msid: StreamIdentifier?
@@ -196,6 +205,7 @@ public struct SourceDescription: Hashable, Sendable {
 
 /// An a=ssrc-group line (RFC 5576 section 4.2); FID names a source and its retransmissions (RFC 4588 section 9).
 public struct SourceGroup: Hashable, Sendable {
+    /// What the group means, and its members.
     public var semantics: String
     public var ssrcs: [UInt32]
     public init(semantics: String, ssrcs: [UInt32]) { (self.semantics, self.ssrcs) = (semantics, ssrcs) }

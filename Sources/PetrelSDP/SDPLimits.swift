@@ -25,5 +25,6 @@ public struct SDPLimits: Hashable, Sendable {
     public static let midBytes = 64
 
     public init() {}
+    /// The limits in use.
     public static let standard = SDPLimits()
 }

@@ -3,6 +3,7 @@
 /// Made by ``init(parsing:limits:)`` or by a ``Negotiator``; written by ``text()``. Attributes that are not understood
 /// stay in ``otherAttributes`` as they came.
 public struct SessionDescription: Hashable, Sendable {
+    /// The `o=` line.
     public var origin: Origin
     /// The s= line.
     public var name = "-"
@@ -41,6 +42,7 @@ public struct SessionDescription: Hashable, Sendable {
 
 /// The ICE and DTLS attributes of a section or of the whole session.
 public struct TransportDescription: Hashable, Sendable {
+    /// ICE credentials for all sections (RFC 8839 section 5.4).
     public var iceUfrag: String?
     public var icePassword: String?
     /// Nil where there is no such line.

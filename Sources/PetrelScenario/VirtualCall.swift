@@ -6,6 +6,7 @@ public import PetrelPeer
 
 /// A whole call between two peers on an emulated network, as fast as the codecs allow: same configuration, same bytes.
 public final class VirtualCall {
+    /// The network between the two, and how the call was set up.
     public let network: VirtualNetwork
     public let configuration: VirtualCallConfiguration
     let caller: VirtualEndpoint
@@ -24,6 +25,7 @@ public final class VirtualCall {
     static let callerAddress6 = TransportAddress(ipv6High: 0x2001_0DB8_0000_0001, low: 1, port: 5001)
     static let calleeAddress6 = TransportAddress(ipv6High: 0x2001_0DB8_0000_0002, low: 2, port: 5002)
 
+    /// Makes both sides and connects their network; nothing is sent before ``run()``.
     public init(_ configuration: VirtualCallConfiguration) throws {
         self.configuration = configuration
         network = VirtualNetwork(seed: configuration.seed)
@@ -43,6 +45,11 @@ public final class VirtualCall {
         caller.other = callee
         callee.other = caller
         try signal()
+    }
+
+    /// Measures what codecs and test media take; nothing is measured without one.
+    public var meter: VirtualCallMeter? {
+        didSet { for endpoint in [caller, callee] { endpoint.meter = meter } }
     }
 
     /// The peers, for tests that look inside or act.

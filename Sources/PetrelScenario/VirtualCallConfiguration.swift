@@ -80,6 +80,7 @@ public struct VirtualCallConfiguration: Sendable {
 public struct VirtualCallResult: Sendable {
     /// A picture that was shown.
     public struct Picture: Sendable {
+        /// When it was captured and shown.
         public var captured: Instant
         public var rendered: Instant
         /// The counter read from the picture; nil for synthetic frames, or where it could not be read.
@@ -87,7 +88,9 @@ public struct VirtualCallResult: Sendable {
     }
     /// 10 ms of sound that were played.
     public struct Sound: Sendable {
+        /// Where the sound comes from.
         public enum Kind: Sendable, Hashable { case normal, silence, recovered, concealed }
+        /// When it was captured, as far as known, when it was played, and where it comes from.
         public var captured: Instant?
         public var played: Instant
         public var kind: Kind
@@ -96,21 +99,27 @@ public struct VirtualCallResult: Sendable {
     }
     /// One direction, as its receiver saw it.
     public struct Direction: Sendable {
+        /// What was sent.
         public var picturesCaptured = 0
         public var picturesSent = 0
         public var videoBytesSent = 0
+        /// What was shown and heard.
         public var pictures: [Picture] = []
         public var sounds: [Sound] = []
+        /// Freezes of the picture, errors of the decoder, key frames.
         public var freezes = 0
         public var decoderErrors = 0
         public var keyFramesSent = 0
         /// From the creation of the offer to the first picture.
         public var firstPicture: Instant? { pictures.first?.rendered }
 
+        /// From capture to render of each picture.
         public var videoLatencies: [TimeDelta] { pictures.map { $0.rendered - $0.captured } }
+        /// From capture to playout of each 10 ms.
         public var audioLatencies: [TimeDelta] {
             sounds.compactMap { sound in sound.captured.map { sound.played - $0 } }
         }
+        /// The share of sound, silence left out, that was made up.
         public var concealedShare: Double {
             let heard = sounds.filter { $0.kind != .silence }
             return heard.isEmpty ? 0 : Double(heard.count { $0.kind == .concealed }) / Double(heard.count)
@@ -119,6 +128,7 @@ public struct VirtualCallResult: Sendable {
         public var skews: [Double] = []
     }
 
+    /// Both directions, and when each side was connected.
     public var callerToCallee = Direction()
     public var calleeToCaller = Direction()
     public var callerConnected: Instant?
@@ -134,6 +144,7 @@ public struct VirtualCallResult: Sendable {
 
 /// What else one side of a rehearsed call has noticed. All times are true time since the offer was created.
 public struct VirtualCallLog: Sendable {
+    /// What ICE, the path and the other side's tracks went through, in order.
     public var iceStates: [(at: Instant, state: String)] = []
     public var paths: [(at: Instant, path: ICEPath)] = []
     public var tracksAdded: [(at: Instant, track: RemoteTrackID, kind: StreamKind)] = []

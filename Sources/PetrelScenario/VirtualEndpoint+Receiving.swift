@@ -41,14 +41,15 @@ extension VirtualEndpoint {
         waiting.removeFirst()
         var failed = false
         var shown = false
-        do { shown = try decoder.decode(frame.frame.payload.bytes) } catch {
+        do { shown = try metered(.videoDecoder, { try decoder.decode(frame.frame.payload.bytes) }) } catch {
             failed = true
             seen.decoderErrors += 1
         }
         let isToBeShown = shown && !order.isReferenceOnly
         if isToBeShown {
             var pool = I420BufferPool(limit: 1)
-            pictures.append((order.id, decoder.copy(from: &pool).flatMap { PictureStamp.read($0) }))
+            let stamp = metered(.testMedia) { decoder.copy(from: &pool).flatMap { PictureStamp.read($0) } }
+            pictures.append((order.id, stamp))
         }
         decoding = (order.id, now + configuration.decodeTime, isToBeShown, failed)
     }
@@ -82,7 +83,7 @@ extension VirtualEndpoint {
     func play(now: Instant) {
         guard let speaker else { return }
         nextPull += .milliseconds(10)
-        let pull = speaker.pull(at: now, into: pulled)
+        let pull = metered(.audioDecoder) { speaker.pull(at: now, into: pulled) }
         guard pull.kind != .none else { return }
         let kind: VirtualCallResult.Sound.Kind =
             switch pull.kind {

@@ -34,15 +34,22 @@ extension VirtualEndpoint {
             }
         case .testCard(_, _, let rate):
             guard let encoder, var card else { return }
-            let buffer = card.frame(picture.index)
+            let buffer = metered(.testMedia) {
+                let buffer = card.frame(picture.index)
+                PictureStamp.write(counter: picture.index % PictureStamp.modulus, into: buffer)
+                return buffer
+            }
             self.card = card
-            PictureStamp.write(counter: picture.index % PictureStamp.modulus, into: buffer)
             let ticks = MediaTime(delta: picture.captured - .zero, clockRate: 90_000).ticks
             do {
                 try encoder.setRate(videoRate, framesPerSecond: rate)
                 guard
-                    let result = try encoder.encode(
-                        buffer, timestamp90k: ticks, forceKeyFrame: wantsKeyFrame, into: payload)
+                    let result = try metered(
+                        .videoEncoder,
+                        {
+                            try encoder.encode(
+                                buffer, timestamp90k: ticks, forceKeyFrame: wantsKeyFrame, into: payload)
+                        })
                 else { return }
                 isKeyFrame = result.isKeyFrame
             } catch { return }
@@ -76,11 +83,11 @@ extension VirtualEndpoint {
         ticks += 960
         nextBlock += .milliseconds(20)
         guard peer.canSend(audioTrack) else { return }
-        voice.fill(block, channels: 1, from: start)
+        metered(.testMedia) { voice.fill(block, channels: 1, from: start) }
         let payload = packets.take()
-        guard let result = try? microphone.encode(UnsafeBufferPointer(block), into: payload), !result.isDTX else {
-            return
-        }
+        let result = try? metered(
+            .audioEncoder, { try microphone.encode(UnsafeBufferPointer(block), into: payload) })
+        guard let result, !result.isDTX else { return }
         peer.sendAudio(
             payload.bytes, ticks: start, track: audioTrack, captured: now - .milliseconds(20), now: now, into: &batch)
     }

@@ -70,6 +70,7 @@ final class VirtualEndpoint {
     var audioTrueDelay: TimeDelta?
     var nextSync: Instant
     weak var other: VirtualEndpoint?
+    var meter: VirtualCallMeter?
 
     init(
         name: String, address: TransportAddress, side: VirtualCallConfiguration.Side, role: ICERole, seed: UInt64,

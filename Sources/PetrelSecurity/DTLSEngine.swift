@@ -63,8 +63,9 @@ public final class DTLSEngine {
     /// The shortest time between two repeats that the peer's repeats cause.
     static let repeatGap = TimeDelta.milliseconds(15)
     /// How long a handshake goes on after an alert that anybody could have sent, if nothing else comes.
-    static let alertPatience = TimeDelta.milliseconds(500)
+    static let alertPatience = TimeDelta.seconds(1)
 
+    /// Which side of the handshake this is.
     public let role: DTLSRole
     let configuration: Configuration
     let certificate: Certificate

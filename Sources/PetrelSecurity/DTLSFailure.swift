@@ -21,6 +21,7 @@ public struct DTLSFailure: Error, Hashable, Sendable {
         case library
     }
 
+    /// What failed.
     public let kind: Kind
     /// The reason in words, for logs. It holds no secrets.
     public let text: String

@@ -3,6 +3,7 @@ internal import COpenSSL
 /// The secret that a DTLS handshake leaves for SRTP: client key, server key, client salt, server salt, in this order
 /// (RFC 5764 section 4.2). It wipes itself when its owner lets go of it, and cannot be copied or printed.
 public struct SRTPKeyingMaterial: ~Copyable, @unchecked Sendable {
+    /// The profile that the handshake agreed on.
     public let profile: SRTPProfile
     // Memory of its own, so that wiping it wipes the only copy.
     private let bytes: UnsafeMutableRawBufferPointer

@@ -171,7 +171,9 @@ import Testing
                         sequence &+= 1
                         receiver.insert(
                             timestamp: timestamp, sequence: sequence, payload: payloads[Int(random.next() % 8)],
-                            arrival: now, captureTime: Instant(nanoseconds: Int64(bitPattern: random.next())))
+                            arrival: now,
+                            captureTime: random.next() % 3 == 0
+                                ? .distantFuture : Instant(nanoseconds: Int64(bitPattern: random.next())))
                     }
                 default:
                     for _ in 0..<(random.next() % 8) {

@@ -78,6 +78,19 @@ import Testing
         #expect(abs(net - drift * 28.8) < 2000)
     }
 
+    @Test(arguments: [120, 240, 480, 960, 1920, 2880, 5760])
+    func `packets of every length play without holes`(samples: Int) {
+        let decoder = CountingDecoder()
+        decoder.frame = samples
+        let simulation = AudioSimulation(
+            seconds: 30, frame: samples, network: { _, _, random in 20 + random.unit() })
+        let result = simulation.run(
+            AudioReceiver(configuration: .init(), decoder: decoder), packets: CountingDecoder.packets())
+        #expect(result.statistics.concealedSamples == 0)
+        #expect(result.statistics.packetsDiscarded == 0)
+        #expect(result.latency(0.5, from: 3) < 26.5 + Double(samples) / 48 + 18)
+    }
+
     @Test func `irregular pulls are evened out`() {
         let result = run(
             AudioSimulation(seconds: 120, pullJitter: 8, network: { _, _, random in 20 + random.unit() }))

@@ -96,4 +96,25 @@ import Testing
         _ = clock.captureTime(of: .max)
         _ = clock.captureTime(of: .min)
     }
+
+    @Test func `any values harm nobody`() {
+        for seed in 0..<500 {
+            var random = SeededGenerator(seed: UInt64(seed))
+            var mapping = CaptureClockMapping()
+            var timeline = VideoTimeline()
+            for _ in 0..<100 {
+                let time = NTPTime(bits: random.next())
+                let extremes = [Instant.distantFuture, .distantPast, .zero]
+                let arrival =
+                    random.next() % 5 == 0
+                    ? extremes[Int(random.next() % 3)]
+                    : Instant(nanoseconds: Int64(bitPattern: random.next()) >> Int64(random.next() % 63))
+                mapping.update(captureTime: time, arrival: arrival)
+                #expect(mapping.instant(of: NTPTime(bits: random.next())) != nil)
+                let timestamp = Int64(bitPattern: random.next()) >> Int64(random.next() % 63)
+                let render = timeline.insert(timestamp: timestamp, size: 1000, arrival: arrival)
+                #expect(render <= max(.zero, arrival) + .seconds(1))
+            }
+        }
+    }
 }

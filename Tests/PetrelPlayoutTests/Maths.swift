@@ -1,5 +1,10 @@
-import Glibc
 import PetrelCore
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
 
 extension Double {
     static func sine(_ x: Double) -> Double { sin(x) }

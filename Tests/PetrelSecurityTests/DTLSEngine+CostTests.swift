@@ -90,4 +90,28 @@ struct DTLSCostTests {
         }
         print("a handshake, both ends together: \(Int((processorTime() - began) / 50)) us of processor time")
     }
+
+    @Test("processor time of SRTP, 1,200 octets of payload", arguments: SRTPProfile.allCases)
+    func packets(profile: SRTPProfile) throws {
+        let pair = try SRTPPair(profile)
+        let plain = SRTPPair.rtp(0, payload: 1200)
+        let count = 4000
+        let memory = SlotMemory(count: count, slotSize: 1300)
+        for index in 0..<count {
+            let slot = memory.slot(index)
+            slot.copyBytes(from: plain)
+            (slot[2], slot[3]) = (UInt8(index >> 8), UInt8(index & 255))
+        }
+        let began = processorTime()
+        for index in 0..<count { _ = try pair.client.protectRTP(memory.slot(index), length: plain.count) }
+        let middle = processorTime()
+        for index in 0..<count {
+            let length = try pair.server.openRTP(memory.slot(index), length: plain.count + profile.tagLength)
+            #expect(length == plain.count)
+        }
+        let end = processorTime()
+        print(
+            "SRTP \(profile): protect \(Int((middle - began) * 1000) / count) ns, open "
+                + "\(Int((end - middle) * 1000) / count) ns")
+    }
 }

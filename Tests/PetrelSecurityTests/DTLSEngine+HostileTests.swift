@@ -53,6 +53,24 @@ struct DTLSHostileTests {
         disturb(garbage, toServer: false, "garbage")
     }
 
+    @Test("C19 an alert in the clear in the middle of a handshake is a lie if the handshake goes on")
+    func alertInTheMiddle() {
+        for toServer in [true, false] {
+            let pair = DTLSPair(link: .init(roundTrip: .milliseconds(900)))
+            pair.start()
+            pair.run(until: .milliseconds(toServer ? 500 : 100)) { _ in false }
+            let alert = Record(type: 21, epoch: 0, sequence: 5, body: [2, 40])
+            #expect(pair.deliver(alert.bytes, toServer: toServer) == .accept)
+            #expect(pair.run(until: .seconds(3)) && pair.agree)
+            // When nothing else comes it is believed.
+            let quiet = DTLSPair(link: .init(loss: 1))
+            quiet.start()
+            quiet.deliver(alert.bytes, toServer: false)
+            quiet.run(until: .seconds(2)) { $0.client.state.failure != nil }
+            #expect(quiet.client.state.failure == .alert && quiet.now.milliseconds == 1000)
+        }
+    }
+
     @Test("C23 hostile fragments: bounded, and the true handshake completes")
     func fragments() {
         let some = [UInt8](repeating: 0x7A, count: 40)

@@ -237,7 +237,11 @@ struct DTLSInteropTests {
                 + "\(engine.repeatedFlights) repeats")
         // It understands the end as well.
         #expect(lostAnswers == test.lostAnswers)
+        // The program says when it gives an association up.
         #expect(process.isRunning)
+        for word in ["ERROR", "CONNECTION CLOSED", "shutdown accept", "expired"] {
+            #expect(!printed.contains(word), "the program: \(printed)")
+        }
         engine.close(emit: emit)
         #expect(engine.state == .closed)
     }

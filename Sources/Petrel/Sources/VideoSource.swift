@@ -19,6 +19,7 @@ public protocol AudioSource: AnyObject, Sendable {
 
 /// A moving test card, made on the spot.
 public final class TestCardSource: VideoSource {
+    /// Pictures per second.
     public let framesPerSecond: Double
     private let pictures: PictureMaker
 
@@ -29,11 +30,13 @@ public final class TestCardSource: VideoSource {
         init(_ card: TestCard) { self.card = card }
     }
 
+    /// A test card of this size and pace.
     public init(size: VideoSize = VideoSize(width: 1280, height: 720), framesPerSecond: Double = 30) {
         self.framesPerSecond = framesPerSecond
         pictures = PictureMaker(TestCard(width: size.width, height: size.height))
     }
 
+    /// The next picture of the card; it never ends.
     public func nextPicture() -> I420Buffer? {
         defer { pictures.index += 1 }
         return pictures.card.frame(pictures.index)
@@ -42,6 +45,7 @@ public final class TestCardSource: VideoSource {
 
 /// Sound with the rhythm of speech, made on the spot.
 public final class TestSpeechSource: AudioSource {
+    /// One: speech is mono.
     public let channels = 1
     private let state = SignalState()
 
@@ -53,6 +57,7 @@ public final class TestSpeechSource: AudioSource {
 
     public init() {}
 
+    /// The next 20 ms; it never ends.
     public func read(into samples: UnsafeMutableBufferPointer<Int16>) -> Bool {
         state.signal.fill(samples, channels: 1, from: state.position)
         state.position += Int64(samples.count)

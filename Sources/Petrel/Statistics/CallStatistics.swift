@@ -10,7 +10,10 @@ internal import PetrelPlayout
 public struct CallStatistics: Sendable {
     /// RTCOutboundRtpStreamStats.
     public struct Outbound: Sendable {
+        /// `audio` or `video`.
         public var kind = ""
+        /// ``LocalVideoTrack/number`` or ``LocalAudioTrack/number``.
+        public var trackNumber = 0
         public var ssrc: UInt32 = 0
         public var packetsSent: UInt64 = 0
         /// Payload bytes without headers.
@@ -21,6 +24,9 @@ public struct CallStatistics: Sendable {
         public var nackCount: UInt64 = 0
         public var pliCount: UInt64 = 0
         public var firCount: UInt64 = 0
+        public var framesEncoded: UInt64 = 0
+        /// Seconds spent in the encoder.
+        public var totalEncodeTime = 0.0
         public var framesSent: UInt64 = 0
         public var keyFramesEncoded: UInt64 = 0
         public var frameWidth = 0
@@ -36,7 +42,9 @@ public struct CallStatistics: Sendable {
 
     /// RTCInboundRtpStreamStats.
     public struct Inbound: Sendable {
+        /// `audio` or `video`.
         public var kind = ""
+        /// ``RemoteVideoTrack/number`` or ``RemoteAudioTrack/number``.
         public var trackNumber = 0
         public var ssrc: UInt32 = 0
         public var packetsReceived: UInt64 = 0
@@ -48,6 +56,7 @@ public struct CallStatistics: Sendable {
         public var pliCount: UInt64 = 0
         public var retransmittedPacketsReceived: UInt64 = 0
         // Video
+        /// Of a picture.
         public var framesReceived: UInt64 = 0
         public var framesDecoded: UInt64 = 0
         public var framesRendered: UInt64 = 0
@@ -61,6 +70,7 @@ public struct CallStatistics: Sendable {
         /// Seconds spent in the decoder.
         public var totalDecodeTime = 0.0
         // Audio
+        /// Of sound, in samples per channel.
         public var totalSamplesReceived: UInt64 = 0
         public var concealedSamples: UInt64 = 0
         public var silentConcealedSamples: UInt64 = 0
@@ -79,11 +89,18 @@ public struct CallStatistics: Sendable {
 
     /// RTCTransportStats and the selected RTCIceCandidatePairStats.
     public struct Transport: Sendable {
+        /// UDP datagrams of every kind.
         public var packetsSent: UInt64 = 0
         public var packetsReceived: UInt64 = 0
         /// UDP payload bytes, ICE included.
         public var bytesSent: UInt64 = 0
         public var bytesReceived: UInt64 = 0
+        /// Datagrams that the system refused to send (no W3C name).
+        public var sendFailures: UInt64 = 0
+        /// Connectivity checks of ICE, and their authentic answers.
+        public var requestsSent: UInt64 = 0
+        public var responsesReceived: UInt64 = 0
+        public var selectedCandidatePairChanges: UInt64 = 0
         /// Seconds; nil while not measured.
         public var currentRoundTripTime: Double?
         /// Bits per second.
@@ -96,26 +113,32 @@ public struct CallStatistics: Sendable {
         public var drops: [(reason: String, count: UInt64)] = []
     }
 
+    /// Streams sent, streams received, and the transport that carries them all.
     public var outbound: [Outbound] = []
     public var inbound: [Inbound] = []
     public var transport = Transport()
     /// Milliseconds of picture delay less sound delay, as last measured; nil while one of them is missing (no W3C
     /// name).
     public var avSkewMilliseconds: Double?
-    /// Milliseconds from the making of the call to: a way through the network, keys, the first sound, the first
-    /// picture (no W3C name).
-    public var pathFoundAfter: Double?
-    public var securedAfter: Double?
-    public var firstAudioAfter: Double?
-    public var firstVideoFrameAfter: Double?
+    /// When, in nanoseconds since 1970, there was a way through the network, keys, the first packet of sound, the first
+    /// whole picture (no W3C name).
+    public var pathFoundAt: Int64?
+    public var securedAt: Int64?
+    public var firstAudioAt: Int64?
+    public var firstVideoFrameAt: Int64?
+
+    /// When the snapshot was taken, in nanoseconds since 1970 (timestamp).
+    public var unixNanoseconds: Int64
 
     init(
-        _ counts: PeerStatistics, localVideo: [LocalVideoTrack], remoteVideo: [RemoteVideoTrack],
-        remoteAudio: [RemoteAudioTrack], skew: TimeDelta?, wallClock: WallClock
+        _ counts: PeerStatistics, driver: DriverCounts, tracks: Call.State, skew: TimeDelta?, wallClock: WallClock,
+        unixNanoseconds: Int64
     ) {
+        self.unixNanoseconds = unixNanoseconds
         outbound = counts.outbound.map { stream in
             var result = Outbound()
             result.kind = stream.kind.rawValue
+            result.trackNumber = stream.track.number
             result.ssrc = stream.ssrc
             result.packetsSent = stream.counts.packetsSent
             result.bytesSent = stream.counts.bytesSent
@@ -129,12 +152,14 @@ public struct CallStatistics: Sendable {
             result.keyFramesEncoded = stream.counts.keyFramesSent
             result.mediaBytes = stream.counts.mediaBytes
             result.framesDropped = stream.counts.framesDropped
-            if let track = localVideo.first(where: { $0.id == stream.track }) {
+            if let track = tracks.localVideo.first(where: { $0.id == stream.track }) {
                 let settings = track.settings.withLock { $0 }
                 result.frameWidth = settings.size.width
                 result.frameHeight = settings.size.height
                 result.framesDropped += UInt64(settings.droppedFrames)
-                result.targetBitrate = Double(settings.rate.bitsPerSecond)
+                result.framesEncoded = UInt64(settings.encodedFrames)
+                result.totalEncodeTime = settings.encodeTime.seconds
+                result.targetBitrate = Double(settings.target.bitsPerSecond)
             }
             return result
         }
@@ -152,7 +177,7 @@ public struct CallStatistics: Sendable {
             result.retransmittedPacketsReceived = stream.counts.retransmittedPacketsReceived
             result.framesReceived = stream.counts.framesReceived
             result.keyFramesDecoded = stream.counts.keyFramesReceived
-            if let track = remoteVideo.first(where: { $0.id == stream.track }) {
+            if let track = tracks.remoteVideo.first(where: { $0.id == stream.track }) {
                 let counters = track.counters.withLock { $0 }
                 result.framesDecoded = counters.playout.framesDecoded
                 result.framesRendered = counters.playout.framesRendered
@@ -165,7 +190,7 @@ public struct CallStatistics: Sendable {
                 result.jitterBufferDelay = counters.playout.jitterBufferDelay
                 result.jitterBufferEmittedCount = counters.playout.jitterBufferEmittedCount
             }
-            if let track = remoteAudio.first(where: { $0.id == stream.track }) {
+            if let track = tracks.remoteAudio.first(where: { $0.id == stream.track }) {
                 let counters = track.counters.withLock { $0 }
                 result.totalSamplesReceived = counters.totalSamplesReceived
                 result.concealedSamples = counters.concealedSamples
@@ -181,9 +206,13 @@ public struct CallStatistics: Sendable {
             return result
         }
         let network = counts.network
-        transport.packetsSent = network.datagramsSent + UInt64(counts.ice.requestsSent + counts.ice.responsesSent)
+        transport.packetsSent = driver.datagramsSent
         transport.packetsReceived = network.datagramsReceived
-        transport.bytesSent = network.bytesSent + UInt64(counts.ice.bytesSent)
+        transport.bytesSent = driver.bytesSent
+        transport.sendFailures = driver.sendFailures
+        transport.requestsSent = UInt64(clamping: counts.ice.requestsSent)
+        transport.responsesReceived = UInt64(clamping: counts.ice.responsesReceived)
+        transport.selectedCandidatePairChanges = UInt64(clamping: counts.ice.selectedPairChanges)
         transport.bytesReceived = network.bytesReceived
         transport.currentRoundTripTime = counts.roundTripTime?.seconds
         transport.availableOutgoingBitrate = Double(counts.estimate.bitsPerSecond)
@@ -191,11 +220,9 @@ public struct CallStatistics: Sendable {
         transport.remoteFractionLost = network.remoteFractionLost
         transport.drops = counts.drops.nonZero.map { ("\($0.reason)", $0.count) }
         avSkewMilliseconds = skew?.milliseconds
-        let created = counts.milestones.created
-        func after(_ instant: Instant?) -> Double? { instant.map { ($0 - created).milliseconds } }
-        pathFoundAfter = after(counts.milestones.pathFound)
-        securedAfter = after(counts.milestones.secured)
-        firstAudioAfter = after(counts.milestones.firstAudioPacket)
-        firstVideoFrameAfter = after(counts.milestones.firstVideoFrame)
+        pathFoundAt = counts.milestones.pathFound.map { wallClock.unixNanoseconds(at: $0) }
+        securedAt = counts.milestones.secured.map { wallClock.unixNanoseconds(at: $0) }
+        firstAudioAt = counts.milestones.firstAudioPacket.map { wallClock.unixNanoseconds(at: $0) }
+        firstVideoFrameAt = counts.milestones.firstVideoFrame.map { wallClock.unixNanoseconds(at: $0) }
     }
 }

@@ -16,6 +16,7 @@ public final class Lock<Value>: @unchecked Sendable {
     private let condition: UnsafeMutablePointer<pthread_cond_t>
     private var value: Value
 
+    /// Puts a value behind a lock.
     public init(_ value: sending Value) {
         self.value = value
         mutex = .allocate(capacity: 1)
@@ -84,15 +85,4 @@ public final class Lock<Value>: @unchecked Sendable {
         time.tv_nsec = Int(max(0, nanoseconds) % 1_000_000_000)
         return time
     }
-}
-
-/// The C library under one name, for the places where a member of ours has the name of one of its types.
-enum Platform {
-    #if canImport(Glibc)
-        typealias timespec = Glibc.timespec
-    #elseif canImport(Musl)
-        typealias timespec = Musl.timespec
-    #elseif canImport(Darwin)
-        typealias timespec = Darwin.timespec
-    #endif
 }

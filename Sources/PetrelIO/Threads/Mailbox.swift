@@ -35,6 +35,9 @@ public final class Mailbox<Item: Sendable>: Sendable {
         return result ?? nil
     }
 
+    /// Throws away everything that waits.
+    public func removeAll() { _ = takeAll() }
+
     /// Everything that waits, without waiting.
     public func takeAll() -> [Item] {
         state.withLock { state in
@@ -43,11 +46,13 @@ public final class Mailbox<Item: Sendable>: Sendable {
         }
     }
 
+    /// How many items wait.
     public var count: Int { state.withLock { $0.items.count } }
     /// Items that had to go for newer ones.
     public var dropped: Int { state.withLock { $0.dropped } }
 
     /// No more items are taken in; whoever waits is woken.
     public func close() { state.signal { $0.closed = true } }
+    /// Whether it was closed.
     public var isClosed: Bool { state.withLock { $0.closed } }
 }

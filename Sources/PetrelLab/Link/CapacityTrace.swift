@@ -35,19 +35,26 @@ public struct CapacityTrace: Hashable, Sendable {
     /// `link` with its rate replaced by that of the trace, averaged over windows; its scripted changes are dropped.
     /// After its end the trace begins anew, up to `length`.
     ///
-    /// - Parameter floor: the rate of windows without any opportunity: a rate of zero would mean no limit.
+    /// - Parameters:
+    ///   - link: everything but the capacity.
+    ///   - window: how long opportunities are counted for one rate.
+    ///   - length: how long the changes go on.
+    ///   - floor: the rate of windows without any opportunity: a rate of zero would mean no limit.
     public func applied(
         to link: LinkDescription, window: TimeDelta = .milliseconds(100), length: TimeDelta,
         floor: DataRate = .kilobitsPerSecond(8)
     ) -> LinkDescription {
         let windowLength = max(1, Int(window.milliseconds))
         let period = Int(opportunities.last ?? 0) / windowLength + 1
-        var counts = Array(repeating: 0, count: period)
-        for time in opportunities { counts[Int(time) / windowLength] += 1 }
+        let windows = max(1, min(Int(length.milliseconds) / windowLength, 1_000_000))
+        // No more than is asked for: one line may name a time 24 days ahead.
+        var counts = Array(repeating: 0, count: min(period, windows))
+        for time in opportunities where Int(time) / windowLength < counts.count {
+            counts[Int(time) / windowLength] += 1
+        }
         var result = link
         result.changes = []
-        let windows = max(0, min(Int(length.milliseconds) / windowLength, 1_000_000))
-        for index in 0..<max(1, windows) {
+        for index in 0..<windows {
             var conditions = link.conditions
             let bytes = counts[index % period] * Self.bytesPerOpportunity
             conditions.rate = max(floor, DataRate(bytes: bytes, over: .milliseconds(windowLength)))

@@ -28,6 +28,7 @@ public struct Link: Sendable {
     public let seed: UInt64
     /// When the description's times begin.
     public let start: Instant
+    /// What has become of everything that was sent.
     public private(set) var statistics = LinkStatistics()
 
     private var schedule: RateSchedule
@@ -44,6 +45,8 @@ public struct Link: Sendable {
 
     /// Creates a link.
     /// - Parameters:
+    ///   - description: the link's conditions, changes and outages.
+    ///   - seed: of all its randomness.
     ///   - start: the origin of the changes and outages of the description.
     public init(_ description: LinkDescription, seed: UInt64, start: Instant = .zero) {
         self.description = description.normalized

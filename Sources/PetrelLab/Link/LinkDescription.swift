@@ -66,6 +66,7 @@ public struct LinkDescription: Hashable, Sendable {
     /// The changes, in any order.
     public var changes: [Change]
 
+    /// A link with these conditions at the start.
     public init(_ conditions: LinkConditions = LinkConditions(), outages: [Outage] = [], changes: [Change] = []) {
         self.conditions = conditions
         self.outages = outages

@@ -1,5 +1,6 @@
 /// Why a text is not a ``LinkDescription``: what is wrong, where, and what is allowed there.
 public struct LinkDescriptionError: Error, Hashable, Sendable {
+    /// What can be wrong with a text.
     public enum Reason: Hashable, Sendable {
         /// A word that is no setting.
         case unknownSetting
@@ -21,6 +22,7 @@ public struct LinkDescriptionError: Error, Hashable, Sendable {
         case tooMuch
     }
 
+    /// What is wrong with the text.
     public let reason: Reason
     /// The character at which the trouble begins; the first is 1.
     public let column: Int

@@ -31,6 +31,7 @@ public final class LiveRelay: Sendable {
     public enum Side: Int, CaseIterable, Hashable, Sendable {
         case a, b
 
+        /// The other peer.
         public var other: Side { self == .a ? .b : .a }
     }
 

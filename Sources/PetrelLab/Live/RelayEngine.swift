@@ -10,6 +10,7 @@ internal import PetrelCore
 
 /// The inside of a ``LiveRelay``: its thread, and what the thread shares with callers behind one lock.
 final class RelayEngine: @unchecked Sendable {
+    // @unchecked: what callers share lies behind the lock, the rest belongs to the relay's thread.
     /// The most datagrams read from one face before those that are due get their turn again.
     private static let readingTurn = 64
 

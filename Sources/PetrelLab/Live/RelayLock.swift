@@ -8,6 +8,7 @@
 
 /// A mutual exclusion of POSIX, which the thread sanitizer understands.
 final class RelayLock: @unchecked Sendable {
+    // @unchecked: the pointer never changes, and the mutex orders its own calls.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
 
     init() {

@@ -10,6 +10,7 @@ internal import PetrelCore
 
 /// A bound UDP socket that never blocks.
 final class RelaySocket: @unchecked Sendable {
+    // @unchecked: a file descriptor that never changes; the kernel orders its calls.
     /// What is asked of the kernel for its buffers, in bytes: a second of 32 Mbit/s. It may give less.
     static let bufferSize: Int32 = 4 << 20
 

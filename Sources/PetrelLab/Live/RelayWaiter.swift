@@ -10,6 +10,7 @@ internal import PetrelCore
 
 /// Waits until a socket is readable, another thread calls, or a time has come.
 final class RelayWaiter: @unchecked Sendable {
+    // @unchecked: file descriptors that never change; the kernel orders reads and writes.
     private let readEnd: Int32
     private let writeEnd: Int32
 

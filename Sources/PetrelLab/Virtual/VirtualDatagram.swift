@@ -16,6 +16,7 @@ public struct VirtualDatagram {
 
 /// What a tap on a ``VirtualNetwork`` sees.
 public struct TapRecord: Hashable, Sendable {
+    /// What a tap sees.
     public enum Event: Hashable, Sendable {
         /// It has been sent, and this becomes of it in the link.
         case sent(Passage)
@@ -25,6 +26,7 @@ public struct TapRecord: Hashable, Sendable {
         case undeliverable
     }
 
+    /// What happened, and when.
     public let event: Event
     public let time: Instant
     /// The sender as the network sees it.

@@ -161,6 +161,7 @@ public final class VirtualNetwork {
 
     /// Sends a datagram.
     /// - Parameters:
+    ///   - bytes: copied.
     ///   - source: the sender's local address.
     ///   - destination: the receiver's address as the sender knows it: its local one or its mapping.
     ///   - time: the present time; one before ``now`` counts as now.
@@ -215,7 +216,7 @@ public final class VirtualNetwork {
         }
     }
 
-    /// When the next datagram arrives; ``Instant/distantFuture`` where none is in flight. (It may turn out then
+    /// When the next datagram arrives; `Instant.distantFuture` where none is in flight. (It may turn out then
     /// that nobody is there to take it.)
     public var nextArrival: Instant { flights.nextArrival }
 

@@ -5,6 +5,8 @@
 /// the callee's.
 public struct PeerCounters: Equatable, Sendable {
     // As the sender of its media
+    /// UDP datagrams sent: media, feedback and control.
+    public var datagramsSent: Int?
     /// RTP packets sent: media, retransmission and repair.
     public var packetsSent: Int?
     /// Bytes that left the audio encoder.
@@ -62,7 +64,7 @@ public struct PeerCounters: Equatable, Sendable {
 
     // A key path table instead of reflection: the names below are the file format.
     static let table: [(name: String, path: any WritableKeyPath<PeerCounters, Int?> & Sendable)] = [
-        ("packetsSent", \.packetsSent), ("audioMediaBytes", \.audioMediaBytes),
+        ("datagramsSent", \.datagramsSent), ("packetsSent", \.packetsSent), ("audioMediaBytes", \.audioMediaBytes),
         ("videoMediaBytes", \.videoMediaBytes), ("videoPayloadBytes", \.videoPayloadBytes),
         ("wireBytes", \.wireBytes), ("nacks", \.nacks), ("retransmissions", \.retransmissions), ("plis", \.plis),
         ("packetsReceived", \.packetsReceived), ("fecRecovered", \.fecRecovered), ("rtxRecovered", \.rtxRecovered),

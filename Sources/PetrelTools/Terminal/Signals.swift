@@ -27,6 +27,7 @@ public enum Signals {
     }
 
     private final class SignalSource: @unchecked Sendable {
+        // @unchecked: it is only held, and cancelled by its last holder; a dispatch source orders that itself.
         private let source: any DispatchSourceSignal
         init(source: any DispatchSourceSignal) { self.source = source }
         deinit { source.cancel() }

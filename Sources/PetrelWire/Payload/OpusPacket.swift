@@ -11,6 +11,7 @@ public struct OpusPacket: Hashable, Sendable {
     /// The longest frame in bytes (RFC 6716 section 3.2.1).
     public static let maximumFrameLength = 1275
 
+    /// The mode of the codec.
     public let mode: Mode
     /// Whether two channels are coded.
     public let isStereo: Bool

@@ -2,6 +2,7 @@ public import PetrelCore
 
 /// The uncompressed head of a VP8 frame (RFC 6386 section 9.1), as far as transport needs it.
 public struct VP8FrameHeader: Hashable, Sendable {
+    /// Whether the frame can be decoded alone.
     public let isKeyFrame: Bool
     /// The bitstream profile, 0...3 in streams that exist; 0...7 on the wire.
     public let version: UInt8

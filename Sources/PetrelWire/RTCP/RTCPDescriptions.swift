@@ -2,6 +2,7 @@
 public struct RTCPSourceDescription: Hashable, Sendable {
     /// What is said about one source.
     public struct Chunk: Hashable, Sendable {
+        /// The source described.
         public var ssrc: UInt32
         /// At most 255 bytes of UTF-8; nil where absent or not UTF-8.
         public var cname: String?

@@ -7,6 +7,7 @@ public struct RTCPNack: Hashable, Sendable {
     /// memory and lookups per packet.
     public static let maximumSequenceNumbers = 1024
 
+    /// Who sends the feedback, and, where the packet names one, about which source.
     public var senderSSRC: UInt32
     public var mediaSSRC: UInt32
     /// The missing ones. Written in this order, 17 consecutive ones per 4 bytes where they ascend.
@@ -21,6 +22,7 @@ public struct RTCPNack: Hashable, Sendable {
 
 /// PLI (RFC 4585 section 6.3.1): a picture is lost, send a key frame.
 public struct RTCPPictureLoss: Hashable, Sendable {
+    /// Who sends the feedback, and, where the packet names one, about which source.
     public var senderSSRC: UInt32
     public var mediaSSRC: UInt32
 
@@ -44,6 +46,7 @@ public struct RTCPFullIntraRequest: Hashable, Sendable {
         }
     }
 
+    /// Who sends the feedback, and, where the packet names one, about which source.
     public var senderSSRC: UInt32
     /// At least one.
     public var entries: [Entry]
@@ -56,6 +59,7 @@ public struct RTCPFullIntraRequest: Hashable, Sendable {
 
 /// REMB (draft-alvestrand-rmcat-remb-03 section 2.2): the rate that a receiver thinks the path carries.
 public struct RTCPReceiverEstimate: Hashable, Sendable {
+    /// Who sends the feedback, and, where the packet names one, about which source.
     public var senderSSRC: UInt32
     /// 18 bits of mantissa and 6 of exponent on the wire: written rounded down, and read saturated at 2^63 - 1 bit/s.
     public var rate: DataRate

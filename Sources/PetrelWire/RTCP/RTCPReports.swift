@@ -53,6 +53,7 @@ public struct RTCPReportBlock: Hashable, Sendable {
 
 /// SR (RFC 3550 section 6.4.1). Profile-specific extensions are ignored.
 public struct RTCPSenderReport: Hashable, Sendable {
+    /// Who sends the report.
     public var ssrc: UInt32
     /// The wall clock at sending.
     public var ntpTime: NTPTime
@@ -79,6 +80,7 @@ public struct RTCPSenderReport: Hashable, Sendable {
 
 /// RR (RFC 3550 section 6.4.2). Profile-specific extensions are ignored.
 public struct RTCPReceiverReport: Hashable, Sendable {
+    /// Who sends the report.
     public var ssrc: UInt32
     /// At most 31.
     public var reports: [RTCPReportBlock]

@@ -17,6 +17,7 @@ public struct RTCPWriter: Sendable {
         bytes.reserveCapacity(self.maximumLength)
     }
 
+    /// Whether nothing has been written.
     public var isEmpty: Bool { bytes.isEmpty }
 
     /// Forgets the compound and keeps its memory.

@@ -12,6 +12,7 @@ public struct TransportFeedback: Hashable, Sendable {
 
     /// One packet as ``forEachPacket(_:)`` tells it.
     public struct Packet: Hashable, Sendable {
+        /// The transport-wide number of the packet.
         public let sequenceNumber: UInt16
         /// When it arrived, after the reference time; nil where it did not.
         public let arrival: TimeDelta?
@@ -25,6 +26,7 @@ public struct TransportFeedback: Hashable, Sendable {
     /// many, so without a limit per datagram the work would be 40 times as much.
     public static let maximumStatuses = 65_535
 
+    /// Who sends the feedback, and about which source.
     public var senderSSRC: UInt32
     public var mediaSSRC: UInt32
     /// The transport-wide sequence number of the first status.

@@ -14,6 +14,7 @@ public struct TransportFeedbackBuilder: Sendable {
     private var lastTick: Int64?
     private var deltaBytes = 0
 
+    /// Begins an empty packet.
     public init(
         senderSSRC: UInt32, mediaSSRC: UInt32, feedbackPacketCount: UInt8,
         maximumLength: Int = Self.defaultMaximumLength

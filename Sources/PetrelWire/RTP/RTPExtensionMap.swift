@@ -1,5 +1,6 @@
 /// The negotiated local identifiers of the header extensions Petrel knows (RFC 8285 section 5); 0 means absent.
 public struct RTPExtensionMap: Hashable, Sendable {
+    /// The identifier of each extension in packets (RFC 8285 section 5); 0 where it was not negotiated.
     public var mid: UInt8
     public var rid: UInt8
     public var absSendTime: UInt8

@@ -2,6 +2,7 @@ internal import PetrelCore
 
 /// The header extensions of one packet, as values (RFC 8285). A plain value without heap storage.
 public struct RTPExtensions: Hashable, Sendable {
+    /// The elements that are understood; nil for what the packet does not carry.
     public var mid: ShortToken?
     public var rid: ShortToken?
     public var absSendTime: AbsSendTime?

@@ -9,6 +9,7 @@ public struct RTPHeader: Hashable, Sendable {
     /// The longest packet, in bytes: what a UDP length field can say. Offsets and lengths stay small because of it.
     public static let maximumPacketLength = 65_535
 
+    /// The marker bit: what it means is the payload format's affair.
     public let marker: Bool
     /// 0...127, never 64...95: those second bytes belong to RTCP on a shared port (RFC 5761 section 4).
     public let payloadType: UInt8

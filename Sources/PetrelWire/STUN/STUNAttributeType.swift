@@ -2,6 +2,7 @@
 ///
 /// Types below 0x8000 are comprehension-required: a receiver that does not know one must not process the message.
 public enum STUNAttributeType {
+    /// Attributes by their names in RFC 8489 section 14 and RFC 8445 section 16.1.
     public static let mappedAddress: UInt16 = 0x0001
     public static let username: UInt16 = 0x0006
     public static let messageIntegrity: UInt16 = 0x0008

@@ -24,6 +24,7 @@ public struct STUNMessage: Sendable {
     /// The most types of unknown comprehension-required attributes that are named in an answer of 420.
     public static let maximumUnknownTypes = 8
 
+    /// Class and method (RFC 8489 section 5), and what binds a response to its request.
     public var messageClass: Class = .request
     public var method: UInt16 = 0
     public var transaction = STUNTransactionID(high: 0, low: 0)

@@ -1,0 +1,69 @@
+/// The doors through which bytes of a stranger come in, each as a function of those bytes alone.
+///
+/// Two users share these sources: `Tests/Fuzz`, a package of its own that links them with libFuzzer, and
+/// `Tests/FuzzReplayTests`, which replays all corpora and kept crashes with every `swift test`.
+///
+/// A target ends normally for every input. It fails by a trap: one in the code under test (an overflow, an index, a
+/// forced unwrapping), or one of ``require(_:_:)`` where a property does not hold. It is deterministic: the same
+/// bytes do the same, whatever ran before.
+public enum FuzzTarget: String, CaseIterable, Sendable {
+    case stun
+    case candidateLine = "candidate_line"
+    case sdpParse = "sdp_parse"
+    case sdpOfferToAnswer = "sdp_offer_to_answer"
+    case demuxAndRTP = "demux_and_rtp"
+    case rtcpCompound = "rtcp_compound"
+    case twcc
+    case rtx
+    case opusTOC = "opus_toc"
+    case vp8Descriptor = "vp8_descriptor"
+    case dtlsDatagram = "dtls_datagram"
+    case srtpOpen = "srtp_open"
+    case iceAgent = "ice_agent"
+    case audioReceiver = "audio_receiver"
+    case videoAssembler = "video_assembler"
+    case linkDescription = "link_description"
+    case wholePeer = "whole_peer"
+
+    /// Does to the code under test what the bytes say.
+    public func run(_ input: UnsafeRawBufferPointer) {
+        switch self {
+        case .stun: fuzzSTUN(input)
+        case .candidateLine: fuzzCandidateLine(input)
+        case .sdpParse: fuzzSDPParse(input)
+        case .sdpOfferToAnswer: fuzzSDPOfferToAnswer(input)
+        case .demuxAndRTP: fuzzDemuxAndRTP(input)
+        case .rtcpCompound: fuzzRTCPCompound(input)
+        case .twcc: fuzzTWCC(input)
+        case .rtx: fuzzRTX(input)
+        case .opusTOC: fuzzOpusTOC(input)
+        case .vp8Descriptor: fuzzVP8Descriptor(input)
+        case .dtlsDatagram: fuzzDTLSDatagram(input)
+        case .srtpOpen: fuzzSRTPOpen(input)
+        case .iceAgent: fuzzICEAgent(input)
+        case .audioReceiver: fuzzAudioReceiver(input)
+        case .videoAssembler: fuzzVideoAssembler(input)
+        case .linkDescription: fuzzLinkDescription(input)
+        case .wholePeer: fuzzWholePeer(input)
+        }
+    }
+
+    /// The same for an array.
+    public func run(_ input: [UInt8]) { input.withUnsafeBytes { run($0) } }
+
+    /// The longest input that makes sense, in octets: a few datagrams, or a text that reaches the limits of its parser.
+    public var maximumInput: Int {
+        switch self {
+        case .sdpParse, .sdpOfferToAnswer: 65_536
+        case .linkDescription: 8192
+        case .wholePeer: 16_384
+        case .iceAgent, .audioReceiver, .videoAssembler, .dtlsDatagram: 4096
+        default: 2000
+        }
+    }
+}
+
+/// Traps where a property does not hold.
+func require(_ holds: Bool, _ property: @autoclosure () -> String, line: UInt = #line) {
+    if !holds { fatalError("property violated (line \(line)): \(property())") }
+}

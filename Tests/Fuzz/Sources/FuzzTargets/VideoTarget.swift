@@ -1,0 +1,93 @@
+import PetrelCore
+import PetrelMedia
+import PetrelWire
+
+/// Video reception: packets of any number, time and content, with requests for what is missing.
+func fuzzVideoAssembler(_ input: UnsafeRawBufferPointer) {
+    var cursor = ByteCursor(input)
+    let flags = cursor.byte()
+    let stream = ReceiveStream(kind: flags & 1 == 0 ? .video : .audio, ssrc: 5)
+    stream.asksForMissing = flags & 2 == 0
+    stream.asksForKeyFrames = flags & 4 == 0
+    var now = Instant.zero + .seconds(1)
+    var sequence = cursor.word()
+    var timestamp = cursor.long()
+    var lastTimestamp = Int64.min
+    var restarts = stream.statistics.restarts
+    while !cursor.isEmpty {
+        let code = cursor.byte()
+        var isRepair = false
+        switch code & 7 {
+        case 0, 1, 2, 3: sequence &+= 1
+        case 4: sequence &+= UInt16(cursor.byte())
+        case 5: sequence &-= UInt16(cursor.byte())
+        case 6: sequence = cursor.word()
+        default: isRepair = true
+        }
+        if code & 8 != 0 { timestamp &+= 3000 }
+        if code & 16 != 0 { now += cursor.step() }
+        if code & 96 == 96 { timestamp = cursor.long() }
+        send(stream, &cursor, sequence: sequence, timestamp: timestamp, isRepair: isRepair, now: now)
+        if stream.statistics.restarts != restarts { (restarts, lastTimestamp) = (stream.statistics.restarts, .min) }
+        var frames = 0
+        while let frame = stream.nextFrame(now: now) {
+            frames += 1
+            require(frames <= VideoAssembler.capacity, "frames come to an end")
+            require(frame.packets > 0 && frame.packets <= VideoAssembler.maximumFramePackets, "packets of a frame")
+            require(frame.payload.count > 0, "a frame has bytes")
+            require(frame.repairedPackets <= frame.packets, "repaired packets of a frame")
+            lastTimestamp = frame.timestamp
+        }
+        if code & 128 != 0 { feedback(stream, &cursor, now: now) }
+    }
+    _ = lastTimestamp
+    feedback(stream, &cursor, now: now + .seconds(3))
+}
+
+private func send(
+    _ stream: ReceiveStream, _ cursor: inout ByteCursor, sequence: UInt16, timestamp: UInt32, isRepair: Bool,
+    now: Instant
+) {
+    let shape = cursor.byte()
+    var payload: [UInt8]
+    switch shape & 3 {
+    case 0: payload = [0x10, 0x00, 1, 2, 3]  // a key frame begins
+    case 1: payload = [0x10, 0x01, 4, 5, 6]  // another frame begins
+    case 2: payload = [0x00, 7, 8]
+    default: payload = Array(cursor.chunk())
+    }
+    if shape & 4 != 0 { payload = [] }
+    withUnsafeTemporaryAllocation(byteCount: 64 + 0x2000, alignment: 8) { buffer in
+        let header = RTPHeader.write(
+            into: buffer, marker: shape & 8 != 0, payloadType: 96, sequenceNumber: sequence, timestamp: timestamp,
+            ssrc: 5)
+        guard let header else { return }
+        UnsafeMutableRawBufferPointer(rebasing: buffer[header...]).copyBytes(from: payload)
+        let packet = UnsafeRawBufferPointer(rebasing: buffer[..<(header + payload.count)])
+        guard let parsed = try? RTPHeader(parsing: packet.bytes) else { return require(false, "our own packet") }
+        let extensions = RTPExtensions(
+            absCaptureTime: shape & 16 == 0 ? nil : AbsCaptureTime(captureTime: NTPTime(bits: cursor.quad())))
+        if stream.kind == .video {
+            try? stream.receiveVideo(packet, header: parsed, extensions: extensions, isRepair: isRepair, now: now)
+        } else {
+            let audio = try? stream.receiveAudio(
+                packet, header: parsed, extensions: extensions, isRepair: isRepair, now: now)
+            require(audio.map { $0.payload.count == payload.count } ?? true, "a payload is handed on whole")
+        }
+    }
+}
+
+private func feedback(_ stream: ReceiveStream, _ cursor: inout ByteCursor, now: Instant) {
+    var due: [UInt16] = []
+    let roundTrip = cursor.step()
+    stream.collectMissing(now: now, roundTrip: roundTrip, into: &due)
+    require(due.count <= NackTracker.limit, "requests are bounded: \(due.count)")
+    _ = stream.wantsKeyFrame(now: now, roundTrip: roundTrip)
+    require(stream.nextDeadline(roundTrip: roundTrip) > now, "what was due is done")
+    if cursor.flag() {
+        stream.receive(senderReport: NTPTime(bits: cursor.quad()), timestamp: cursor.long(), now: now)
+    }
+    _ = stream.takeFractionLost()
+    _ = stream.reception.packetsLost
+    _ = stream.reception.jitter
+}

@@ -1,0 +1,120 @@
+import PetrelCore
+import PetrelICE
+import Testing
+
+@Suite struct ConsentTests {
+    @Test func consentChecksComeEvery4To6Seconds() {
+        let link = VirtualLink.connected(media: true)
+        link.keepsLog = true
+        let before = link.a.agent.statistics.consentRequestsSent
+        link.run(for: .seconds(600))
+        let sent = link.a.agent.statistics.consentRequestsSent - before
+        #expect((110...135).contains(sent))
+        // Without loss and with media flowing there is nothing to check but consent.
+        let checks = link.log.filter {
+            $0.source == VirtualLink.address("192.0.2.1", 5000) && $0.bytes[0] == 0 && $0.bytes[1] == 1
+        }
+        #expect(checks.count == sent)
+        let gaps = zip(checks.dropFirst(), checks).map { ($0.at - $1.at).seconds }
+        #expect(gaps.allSatisfy { $0 >= 4 && $0 <= 6.001 })
+        #expect(Set(gaps.map { Int($0 * 20) }).count > 20, "random within 4...6 s")
+    }
+
+    @Test func c09MediaStops30SecondsAfterTheLastResponse() {
+        for seed in 1...10 {
+            let link = VirtualLink.connected(seed: UInt64(seed), media: true)
+            link.run(for: .milliseconds(4000 + 137 * seed))
+            // The peer stops answering but keeps sending media.
+            var lastResponse = link.now
+            var responses = link.a.agent.statistics.responsesReceived
+            link.b.isDeaf = true
+            for _ in 0..<800 {
+                link.run(for: .milliseconds(50))
+                if link.a.agent.statistics.responsesReceived != responses {
+                    responses = link.a.agent.statistics.responsesReceived
+                    lastResponse = link.now
+                }
+            }
+            let last = link.a.mediaSent.last ?? .zero
+            let disconnected = link.a.events.last { $0.event == .stateChanged(.disconnected) }?.at ?? .distantFuture
+            let failed = link.a.time(of: .failed) ?? .distantFuture
+            // The last response came up to 6 s before the peer went deaf; it is found from the consent checks' clock.
+            #expect(link.a.agent.sendPath == nil)
+            #expect(disconnected < failed)
+            #expect(failed - last <= .milliseconds(21), "media goes on until then")
+            #expect(failed - lastResponse <= .seconds(30))
+            #expect(link.a.mediaAccepted.last.map { $0 > disconnected } ?? false, "the peer was heard all the time")
+        }
+    }
+
+    @Test func c09ExpiryIsExactFromTheLastResponse() {
+        let link = VirtualLink.connected(media: true)
+        link.run(for: .seconds(20))
+        var last = Instant.zero
+        // Follow each response, then stop them right after one.
+        var count = link.a.agent.statistics.responsesReceived
+        while link.a.agent.statistics.responsesReceived == count { link.run(for: .milliseconds(1)) }
+        last = link.now
+        count = link.a.agent.statistics.responsesReceived
+        link.b.isDeaf = true
+        link.run(for: .seconds(40))
+        #expect(link.a.agent.statistics.responsesReceived == count)
+        let failed = link.a.time(of: .failed) ?? .distantFuture
+        #expect(failed - last >= .milliseconds(28_500) && failed - last <= .seconds(30))
+        #expect(link.a.agent.state == .failed)
+        let sent = link.a.agent.statistics.requestsSent
+        link.run(for: .seconds(60))
+        #expect(link.a.agent.statistics.requestsSent == sent, "nothing is sent after failure")
+    }
+
+    @Test func c09RevocationStopsAtOnce() {
+        let link = VirtualLink.connected(media: true)
+        link.run(for: .seconds(3))
+        link.b.agent.close(now: link.now)
+        #expect(link.b.agent.sendPath == nil)
+        link.run(for: .milliseconds(400))
+        // b's silence makes a check it within 150 ms; b answers 403.
+        #expect(link.a.agent.state == .failed)
+        #expect(link.a.agent.sendPath == nil)
+        let failed = link.a.time(of: .failed) ?? .distantFuture
+        #expect(link.a.mediaSent.last.map { $0 <= failed } ?? false)
+    }
+
+    @Test func aSilentPeerIsDisconnectedWithinSixSecondsAndFailedAt30() {
+        for media in [true, false] {
+            let link = VirtualLink.connected(media: media)
+            link.run(for: .seconds(11))
+            let crash = link.now
+            link.loses = { _ in true }
+            link.run(for: .seconds(40))
+            let disconnected = link.a.time(of: .disconnected) ?? .distantFuture
+            #expect((disconnected - crash).seconds <= (media ? 5.5 : 9), "media \(media): \(disconnected - crash)")
+            #expect(((link.a.time(of: .failed) ?? .distantFuture) - crash).seconds <= 30)
+        }
+    }
+
+    @Test func anOutageOf10SecondsHealsWithoutARestart() {
+        let link = VirtualLink.connected(media: true)
+        link.run(for: .seconds(3))
+        link.loses = { _ in true }
+        link.run(for: .seconds(10))
+        #expect(link.a.agent.state == .disconnected)
+        #expect(link.a.agent.sendPath != nil, "consent lasts 30 s")
+        link.loses = { _ in false }
+        let back = link.now
+        link.run(for: .seconds(2))
+        #expect(link.bothCompleted)
+        let first = link.a.mediaAccepted.first { $0 > back } ?? .distantFuture
+        #expect(first - back <= .milliseconds(41))
+    }
+
+    @Test func halfTheDatagramsAreEnoughToKeepConsent() {
+        for seed in 1...8 {
+            let link = VirtualLink.connected(seed: UInt64(seed), media: true)
+            link.loss = 0.5
+            link.run(for: .seconds(300))
+            #expect(link.a.agent.sendPath != nil && link.b.agent.sendPath != nil)
+            #expect(link.a.count { $0 == .stateChanged(.disconnected) } == 0)
+        }
+    }
+}
