@@ -148,7 +148,9 @@ let package = Package(
                 "PetrelScenario", "PetrelPeer", "PetrelMedia", "PetrelCongestion", "PetrelICE", "PetrelSDP",
                 "PetrelLab", "PetrelCodecs", "PetrelCore",
             ]),
-        tests("Petrel", ["Petrel", "PetrelCore"]),
+        tests(
+            "Petrel",
+            ["Petrel", "PetrelCore", "PetrelCodecs", "PetrelIO", .product(name: "Logging", package: "swift-log")]),
         tests("PetrelTools", ["PetrelTools", "PetrelDevices", "PetrelCodecs", "PetrelCore"]),
         tests("PetrelDevices", ["PetrelDevices", "PetrelCodecs"]),
         // The fuzz targets as functions: a test target replays them here, and the package Tests/Fuzz builds the same

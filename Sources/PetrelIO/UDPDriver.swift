@@ -13,6 +13,11 @@ public protocol DatagramEngine: AnyObject, Sendable {
     func socketEnded(_ local: TransportAddress, now: Instant)
 }
 
+extension DatagramEngine {
+    /// An engine that cannot do without a socket hears nothing more from it.
+    public func socketEnded(_ local: TransportAddress, now: Instant) {}
+}
+
 /// What a ``UDPDriver`` has done.
 public struct DriverCounts: Hashable, Sendable {
     /// Datagrams that the kernel took, and their bytes.
