@@ -85,6 +85,8 @@ let package = Package(
         // L4 edges
         room("PetrelPlayout", ["PetrelCore", "PetrelCodecs"]),
         // Without MemberImportVisibility: beside NIO the compiler takes the fields of sockaddr_in for members of CNIOLinux.
+        // Cameras, microphones and media files, through the ffmpeg program
+        room("PetrelDevices", ["PetrelCodecs"]),
         room("PetrelIO", ["PetrelCore"] + nio, settings: Array(strict.dropLast())),
 
         // Lab: a network you can hold in your hand, and whole calls rehearsed on it in virtual time
@@ -102,15 +104,16 @@ let package = Package(
             "Petrel",
             [
                 "PetrelCore", "PetrelWire", "PetrelPeer", "PetrelMedia", "PetrelCongestion", "PetrelCodecs",
-                "PetrelPlayout", "PetrelIO", "PetrelICE", "PetrelSDP", "PetrelSecurity",
+                "PetrelPlayout", "PetrelIO", "PetrelDevices", "PetrelICE", "PetrelSDP", "PetrelSecurity",
                 .product(name: "Logging", package: "swift-log"),
             ]),
-        // What the petrel program needs beside the call: media files, the report, the live table
-        room("PetrelTools", ["PetrelCore", "PetrelCodecs"]),
+        // What the petrel program needs beside the call: recordings, the report, the live table
+        room("PetrelTools", ["PetrelCore", "PetrelCodecs", "PetrelDevices"]),
         .executableTarget(
             name: "PetrelCLI",
             dependencies: [
-                "Petrel", "PetrelLab", "PetrelCore", "PetrelIO", "PetrelCodecs", "PetrelTools",
+                "Petrel", "PetrelLab", "PetrelCore", "PetrelIO", "PetrelCodecs", "PetrelDevices",
+                "PetrelTools",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -138,8 +141,11 @@ let package = Package(
                 "PetrelScenario", "PetrelPeer", "PetrelMedia", "PetrelCongestion", "PetrelICE", "PetrelSDP",
                 "PetrelLab", "PetrelCodecs", "PetrelCore",
             ]),
-        tests("Petrel", ["Petrel", "PetrelCore"]),
-        tests("PetrelTools", ["PetrelTools", "PetrelCodecs", "PetrelCore"]),
+        tests(
+            "Petrel",
+            ["Petrel", "PetrelCore", "PetrelCodecs", "PetrelIO", .product(name: "Logging", package: "swift-log")]),
+        tests("PetrelTools", ["PetrelTools", "PetrelDevices", "PetrelCodecs", "PetrelCore"]),
+        tests("PetrelDevices", ["PetrelDevices", "PetrelCodecs"]),
         // The fuzz targets as functions: a test target replays them here, and the package Tests/Fuzz builds the same
         // sources with libFuzzer, which needs unsafe flags that this package must not have. In no product.
         .target(

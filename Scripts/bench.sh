@@ -15,7 +15,8 @@ program="$scratch/release/petrel-bench"
 
 if [ "${1:-}" = packets ] && [ "$(uname -s)" = Linux ]; then
     source=Benchmarks/Preload/alloc_count.c library="$scratch/liballoc_count.so"
-    if [ ! "$library" -nt "$source" ]; then cc -O2 -Wall -Wextra -shared -fPIC -o "$library" "$source"; fi
-    LD_PRELOAD="$PWD/${library#"$PWD"/}" exec "$program" "$@"
+    compiler=$(command -v cc || command -v clang)
+    if [ ! "$library" -nt "$source" ]; then "$compiler" -O2 -Wall -Wextra -shared -fPIC -o "$library" "$source"; fi
+    LD_PRELOAD="$(cd "$scratch" && pwd)/liballoc_count.so" exec "$program" "$@"
 fi
 exec "$program" "$@"

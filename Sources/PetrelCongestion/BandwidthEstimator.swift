@@ -29,7 +29,7 @@ public struct BandwidthEstimator: Sendable {
     /// Decreases for a queue that stands, until the delay is taken for that of a new route.
     static let standingDecreases = 5
 
-    private let configuration: Configuration
+    private var configuration: Configuration
     private var beforeSilence: DataRate?
     private var isSilent = false
     private var standing = 0
@@ -48,6 +48,13 @@ public struct BandwidthEstimator: Sendable {
     public init(configuration: Configuration = Configuration()) {
         self.configuration = configuration
         target = min(max(configuration.start, configuration.minimum), configuration.maximum)
+    }
+
+    /// Changes the bounds of the estimate; the estimate moves into them at once.
+    public mutating func setLimits(minimum: DataRate, maximum: DataRate) {
+        configuration.minimum = minimum
+        configuration.maximum = max(minimum, maximum)
+        target = clamp(target)
     }
 
     /// Takes in one feedback message: the packets it speaks of, in the order of their numbers.
@@ -140,7 +147,7 @@ struct RateWindow: Sendable {
             for stale in max(last + 1, bin - Int64(Self.bins) + 1)...bin { counts[index(stale)] = 0 }
         }
         newest = max(last, bin)
-        counts[index(bin)] += bytes
+        counts[index(bin)] &+= max(0, min(bytes, 1 << 20))
     }
 
     /// The rate, once half a second has been seen.

@@ -62,6 +62,13 @@ extension ICEAgent {
         progress(now: now)
     }
 
+    /// Sets the role before anything was said to the other side: who offers first is known only then.
+    /// Later the role changes by the rules for conflicts alone (RFC 8445 section 7.3.1.1), and this does nothing.
+    public mutating func assume(_ role: ICERole) {
+        guard state == .new, current.remote == nil, !configuration.isLite else { return }
+        self.role = role
+    }
+
     /// Says that no more addresses come until a restart. ``ICEEvent/gatheringComplete`` follows when the STUN servers
     /// have answered or been given up.
     public mutating func endOfLocalCandidates(now: Instant) {

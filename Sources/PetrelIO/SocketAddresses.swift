@@ -31,26 +31,4 @@ extension TransportAddress {
             return nil
         }
     }
-
-    /// The same address for NIO.
-    var socketAddress: SocketAddress {
-        switch family {
-        case .ipv4:
-            var four = sockaddr_in()
-            four.sin_family = sa_family_t(AF_INET)
-            four.sin_port = port.bigEndian
-            four.sin_addr = in_addr(s_addr: UInt32(truncatingIfNeeded: low).bigEndian)
-            return SocketAddress(four)
-        case .ipv6:
-            var six = sockaddr_in6()
-            six.sin6_family = sa_family_t(AF_INET6)
-            six.sin6_port = port.bigEndian
-            six.sin6_scope_id = scope
-            withUnsafeMutableBytes(of: &six.sin6_addr) {
-                $0.storeBytes(of: high.bigEndian, as: UInt64.self)
-                $0.storeBytes(of: low.bigEndian, toByteOffset: 8, as: UInt64.self)
-            }
-            return SocketAddress(six)
-        }
-    }
 }

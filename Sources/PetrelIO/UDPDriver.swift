@@ -9,48 +9,73 @@ public protocol DatagramEngine: AnyObject, Sendable {
         _ bytes: UnsafeMutableRawBufferPointer, from remote: TransportAddress, to local: TransportAddress, now: Instant)
     /// The datagrams of one read have been handed over, or a deadline has passed.
     func settle(now: Instant)
+    /// A socket has ended by itself: nothing comes from it or leaves by it any more.
+    func socketEnded(_ local: TransportAddress, now: Instant)
 }
 
-/// A socket could not be had.
-public struct SocketError: Error, CustomStringConvertible, Sendable {
-    public let description: String
+extension DatagramEngine {
+    /// An engine that cannot do without a socket hears nothing more from it.
+    public func socketEnded(_ local: TransportAddress, now: Instant) {}
 }
 
-/// Datagrams in and out of an engine by SwiftNIO: any number of UDP sockets, one thread, one timer.
+/// What a ``UDPDriver`` has done.
+public struct DriverCounts: Hashable, Sendable {
+    /// Datagrams that the kernel took, and their bytes.
+    public var datagramsSent: UInt64 = 0
+    public var bytesSent: UInt64 = 0
+    /// Datagrams that it refused, or whose socket is gone; they are lost like any other.
+    public var sendFailures: UInt64 = 0
+    /// The system's number for the last refusal (errno).
+    public var lastSendError: Int32?
+    /// Datagrams that were longer than ``UDPDriver/longestDatagram``, or empty.
+    public var datagramsRefused: UInt64 = 0
+
+    public init() {}
+}
+
+/// Datagrams in and out of an engine: any number of UDP sockets, one thread of SwiftNIO's, one timer.
 ///
 /// Everything that touches the engine runs on the driver's event loop: hand work over with ``run(_:)``.
 public final class UDPDriver: @unchecked Sendable {
-    // @unchecked: all mutable state is confined to `loop`.
+    // @unchecked: all mutable state is confined to `loop`, but for `isOpen`, which is behind a lock.
+    private struct Socket {
+        let local: TransportAddress
+        let channel: any Channel
+        let sending: SendSocket
+    }
+
     private let group: MultiThreadedEventLoopGroup
     private let loop: any EventLoop
-    private var channels: [(local: TransportAddress, channel: any Channel)] = []
+    private let isOpen = Lock(true)
+    private var sockets: [Socket] = []
     private weak var engine: (any DatagramEngine)?
     private var armed: Instant?
     private var timer: Scheduled<Void>?
-    private var destinations: [TransportAddress: SocketAddress] = [:]
     private var isClosed = false
-    /// Datagrams the kernel refused to take; they are lost like any other.
-    public private(set) var sendFailures: UInt64 = 0
-    /// Datagrams handed to the kernel, and their bytes.
-    public private(set) var datagramsSent: UInt64 = 0
-    public private(set) var bytesSent: UInt64 = 0
+    /// What was sent and what was not. On the driver's thread only.
+    public private(set) var counts = DriverCounts()
 
     /// The longest datagram that is handed over; longer ones are no media and no control of ours.
-    static let longestDatagram = 2048
-    /// Destinations whose socket address is kept ready. Beyond it the memory starts anew.
-    static let destinationLimit = 256
+    public static let longestDatagram = 2048
+    /// The kernel's buffers of each socket in bytes: a second of 16 Mbit/s. Where they are small, a burst is lost
+    /// before anybody has seen it.
+    static let bufferSize = 1 << 21
 
     public init() {
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         loop = group.next()
     }
 
-    /// Runs `work` on the driver's thread, in the order of the calls.
-    public func run(_ work: @escaping @Sendable () -> Void) { loop.execute(work) }
+    /// Runs `work` on the driver's thread, in the order of the calls. Once the driver is closed it is not run.
+    public func run(_ work: @escaping @Sendable () -> Void) {
+        // Held while the work is handed over, so that none comes to a loop that has ended.
+        isOpen.withLock { if $0 { loop.execute(work) } }
+    }
 
-    /// Runs `work` on the driver's thread and answers what it answered.
-    public func perform<Result: Sendable>(_ work: @escaping @Sendable () throws -> Result) async throws -> Result {
-        try await loop.submit(work).get()
+    /// Runs `work` on the driver's thread and answers what it answered; nil once the driver is closed.
+    public func perform<Result: Sendable>(_ work: @escaping @Sendable () throws -> Result) async throws -> Result? {
+        let future = isOpen.withLock { $0 ? loop.submit(work) : nil }
+        return try await future?.get()
     }
 
     /// Whether the caller runs on the driver's thread.
@@ -63,45 +88,66 @@ public final class UDPDriver: @unchecked Sendable {
     /// - Returns: the address with its port.
     /// - Throws: ``SocketError`` with the address and the reason in words.
     public func open(_ address: TransportAddress) async throws -> TransportAddress {
-        let bootstrap = DatagramBootstrap(group: loop)
-            .channelOption(.socketOption(.so_rcvbuf), value: 1 << 21)
-            .channelOption(.socketOption(.so_sndbuf), value: 1 << 21)
-            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 65536))
-            .channelOption(.datagramVectorReadMessageCount, value: 16)
-        let channel: any Channel
-        do {
-            channel = try await bootstrap.bind(to: address.socketAddress).get()
-        } catch {
-            throw SocketError(description: "cannot open a UDP socket at \(address): \(error)")
+        let (reading, sending) = try SendSocket.open(address)
+        guard
+            let bound = try await perform({ [self] in
+                DatagramBootstrap(group: loop)
+                    .channelOption(.socketOption(.so_rcvbuf), value: Self.bufferSize)
+                    .channelOption(.socketOption(.so_sndbuf), value: Self.bufferSize)
+                    .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 65536))
+                    .channelOption(.datagramVectorReadMessageCount, value: 16)
+                    .channelInitializer { channel in
+                        channel.eventLoop.makeCompletedFuture {
+                            try channel.pipeline.syncOperations.addHandler(DatagramHandler(driver: self))
+                        }
+                    }
+                    .withBoundSocket(reading)
+            })
+        else {
+            Platform.close(reading)
+            throw SocketError("the socket at \(address) was closed while it was being opened")
         }
-        return try await loop.submit { [self] in
-            guard !isClosed, let bound = channel.localAddress.flatMap({ TransportAddress($0) }) else {
-                channel.close(promise: nil)
-                throw SocketError(description: "the socket at \(address) was closed while it was being opened")
-            }
-            try channel.pipeline.syncOperations.addHandler(DatagramHandler(driver: self, local: bound))
-            channels.append((bound, channel))
-            return bound
-        }.get()
+        let channel: any Channel
+        do { channel = try await bound.get() } catch {
+            throw SocketError("a UDP socket cannot be opened at \(address): \(error)")
+        }
+        let local = try await perform { [self] () -> TransportAddress? in
+            guard !isClosed, let local = channel.localAddress.flatMap({ TransportAddress($0) }) else { return nil }
+            sockets.append(Socket(local: local, channel: channel, sending: sending))
+            return local
+        }
+        guard let local, let local else {
+            channel.close(promise: nil)
+            throw SocketError("the socket at \(address) was closed while it was being opened")
+        }
+        return local
     }
+
+    /// Closes one socket. On the driver's thread only.
+    public func close(_ local: TransportAddress) {
+        guard let index = sockets.firstIndex(where: { $0.local == local }) else { return }
+        sockets.remove(at: index).channel.close(promise: nil)
+    }
+
+    /// The addresses of the open sockets. On the driver's thread only.
+    public var localAddresses: [TransportAddress] { sockets.map(\.local) }
 
     /// Sends what waits in `batch` and empties it. On the driver's thread only.
     public func send(_ batch: inout EgressBatch) {
-        guard batch.count > 0 else { return }
         for index in 0..<batch.count {
             let entry = batch.entry(index)
-            guard let channel = channel(for: entry.source) else {
-                sendFailures &+= 1
+            guard let socket = sockets.first(where: { $0.local == entry.source }) else {
+                counts.sendFailures &+= 1
                 continue
             }
-            datagramsSent &+= 1
-            bytesSent &+= UInt64(entry.length)
-            var buffer = channel.allocator.buffer(capacity: entry.length)
-            buffer.writeBytes(batch.bytes(index))
-            let envelope = AddressedEnvelope(remoteAddress: socketAddress(entry.destination), data: buffer)
-            channel.pipeline.syncOperations.write(NIOAny(envelope), promise: nil)
+            if let reason = socket.sending.send(batch.bytes(index), to: entry.destination) {
+                counts.sendFailures &+= 1
+                counts.lastSendError = reason
+            } else {
+                counts.datagramsSent &+= 1
+                counts.bytesSent &+= UInt64(entry.length)
+            }
         }
-        for (_, channel) in channels { channel.pipeline.syncOperations.flush() }
         batch.removeAll()
     }
 
@@ -119,30 +165,22 @@ public final class UDPDriver: @unchecked Sendable {
         }
     }
 
-    /// Closes all sockets and ends the thread. Nothing is called any more once it has returned.
+    /// Closes all sockets and ends the thread. Nothing is called any more once it has returned; it may be called again.
     public func close() async {
-        try? await loop.submit { [self] in
-            isClosed = true
-            timer?.cancel()
-            timer = nil
-            engine = nil
-            for (_, channel) in channels { channel.close(promise: nil) }
-            channels = []
-        }.get()
+        let ending = isOpen.withLock { isOpen -> EventLoopFuture<Void>? in
+            guard isOpen else { return nil }
+            isOpen = false
+            return loop.submit { [self] in
+                isClosed = true
+                timer?.cancel()
+                timer = nil
+                engine = nil
+                for socket in sockets { socket.channel.close(promise: nil) }
+                sockets = []
+            }
+        }
+        try? await ending?.get()
         try? await group.shutdownGracefully()
-    }
-
-    private func channel(for local: TransportAddress) -> (any Channel)? {
-        for candidate in channels where candidate.local == local { return candidate.channel }
-        return nil
-    }
-
-    private func socketAddress(_ address: TransportAddress) -> SocketAddress {
-        if let known = destinations[address] { return known }
-        if destinations.count >= Self.destinationLimit { destinations.removeAll() }
-        let made = address.socketAddress
-        destinations[address] = made
-        return made
     }
 
     fileprivate func received(
@@ -152,6 +190,14 @@ public final class UDPDriver: @unchecked Sendable {
     }
 
     fileprivate func readComplete() { engine?.settle(now: MonotonicClock.now) }
+
+    fileprivate func refused() { counts.datagramsRefused &+= 1 }
+
+    fileprivate func ended(_ local: TransportAddress) {
+        guard let index = sockets.firstIndex(where: { $0.local == local }) else { return }
+        sockets.remove(at: index)
+        engine?.socketEnded(local, now: MonotonicClock.now)
+    }
 }
 
 /// Copies each datagram to memory of its own, since NIO's buffers are shared between the datagrams of one read.
@@ -159,33 +205,36 @@ private final class DatagramHandler: ChannelInboundHandler {
     typealias InboundIn = AddressedEnvelope<ByteBuffer>
 
     private let driver: UDPDriver
-    private let local: TransportAddress
+    private var local: TransportAddress?
     private let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: UDPDriver.longestDatagram, alignment: 64)
 
-    init(driver: UDPDriver, local: TransportAddress) {
-        self.driver = driver
-        self.local = local
-    }
+    init(driver: UDPDriver) { self.driver = driver }
 
     deinit { scratch.deallocate() }
 
+    func channelActive(context: ChannelHandlerContext) {
+        local = context.channel.localAddress.flatMap { TransportAddress($0) }
+    }
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let envelope = unwrapInboundIn(data)
-        guard let remote = TransportAddress(envelope.remoteAddress) else { return }
+        guard let local, let remote = TransportAddress(envelope.remoteAddress) else { return }
         let length = envelope.data.readableBytes
-        guard length > 0, length <= scratch.count else { return }
+        guard length > 0, length <= scratch.count else {
+            driver.refused()
+            return
+        }
         envelope.data.withUnsafeReadableBytes { scratch.copyMemory(from: $0) }
         driver.received(UnsafeMutableRawBufferPointer(rebasing: scratch[..<length]), from: remote, to: local)
     }
 
     func channelReadComplete(context: ChannelHandlerContext) { driver.readComplete() }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // ECONNREFUSED and its like: the socket lives on, the datagram is lost like any other.
-        driver.countFailure()
+    func channelInactive(context: ChannelHandlerContext) {
+        if let local { driver.ended(local) }
     }
-}
 
-extension UDPDriver {
-    fileprivate func countFailure() { sendFailures &+= 1 }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // ECONNREFUSED and its like; where the channel does not survive it, it becomes inactive.
+    }
 }

@@ -99,6 +99,8 @@ extension Peer {
         try refreshTransport()
         let offer = try negotiator.createOffer()
         try negotiator.applyLocal(offer, .offer)
+        // RFC 8445 section 6.1.1: who makes the first offer controls.
+        agent.assume(.controlling)
         if state == .new { change(to: .connecting) }
         return try offer.text()
     }
@@ -121,6 +123,7 @@ extension Peer {
         let before = negotiator
         do {
             try negotiator.applyRemote(offer, .offer)
+            agent.assume(.controlled)
             if negotiator.remoteOfferRestartsICE {
                 agent.restart(random: &random, now: now)
                 gatheringIsComplete = false

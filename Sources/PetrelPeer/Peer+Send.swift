@@ -156,13 +156,20 @@ extension Peer {
         repairRate = repairRate + (rate - repairRate) * min(1, passed.seconds)
     }
 
+    /// Changes the bounds of what the path is thought to carry.
+    public func setBandwidth(minimum: DataRate, maximum: DataRate) {
+        leastRate = minimum
+        estimator.setLimits(minimum: minimum, maximum: maximum)
+        applyRate()
+    }
+
     /// Tells the encoders what they may produce when that has changed by more than a trifle.
     func applyRate() {
         pacer.targetRate = estimator.target
         guard senders.contains(where: { $0.isActive && $0.stream.kind == .video }) else { return }
         // Headers, feedback and repair take their share of the path: about six percent at full-sized packets.
         let repair = min(repairRate, estimator.target * Self.largestRepairShare)
-        let available = max(estimator.target * 0.94 - audioRate - repair, configuration.bandwidth.minimum * 0.5)
+        let available = max(estimator.target * 0.94 - audioRate - repair, leastRate * 0.5)
         let change = abs(available.kilobitsPerSecond - lastVideoRate.kilobitsPerSecond)
         guard change > 0.03 * lastVideoRate.kilobitsPerSecond else { return }
         lastVideoRate = available

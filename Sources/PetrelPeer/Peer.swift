@@ -67,6 +67,7 @@ public final class Peer {
     var roundTrip: TimeDelta?
     var reports = ReportSchedule()
     var lastVideoRate = DataRate.zero
+    var leastRate: DataRate
     var audioRate = DataRate.kilobitsPerSecond(48)
     var opening = OpeningRepair()
     var repairRate = DataRate.zero
@@ -96,6 +97,7 @@ public final class Peer {
             iceUfrag: agent.localUfrag, icePassword: agent.localPassword, fingerprints: fingerprint.map { [$0] } ?? [],
             isICELite: configuration.ice.isLite, tlsID: tlsID)
         negotiator = Negotiator(configuration: configuration.description, transport: transport, sessionID: sessionID)
+        leastRate = configuration.bandwidth.minimum
         estimator = BandwidthEstimator(configuration: configuration.bandwidth)
         pacer = Pacer(targetRate: estimator.target, now: now)
         sentPackets = SentPacketLog(firstSequence: UInt16(truncatingIfNeeded: random.next() & 0x7FFF))

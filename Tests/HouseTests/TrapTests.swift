@@ -19,9 +19,6 @@ enum TrapRule {
             path: "Sources/PetrelSecurity/LabRandomness.swift", what: "precondition",
             reason: "lab only: refused by OpenSSL before any packet is read, or never"),
         Exception(
-            path: "Sources/PetrelIO/Threads/WorkerThread.swift", what: "unowned",
-            reason: "the thread's start holds no count on its owner, whose end joins the thread first"),
-        Exception(
             path: "Sources/PetrelCodecs/I420Buffer.swift", what: "unsafelyUnwrapped",
             reason: "the address of a whole allocation of the picture's own, never empty"),
         Exception(

@@ -7,7 +7,7 @@ import Testing
 /// Calls on a path without loss: what is left is the machine itself.
 @Suite struct CleanCallTests {
     @Test(arguments: [0, 20, 50, 100]) func latencyIsTheWayAndLittleMore(oneWay: Int) throws {
-        var configuration = try VirtualCallConfiguration.small("delay=\(oneWay)", seconds: 4)
+        var configuration = try VirtualCallConfiguration.small("delay=\(oneWay)", seconds: 6)
         configuration.seed = UInt64(oneWay + 3)
         let call = try VirtualCall(configuration)
         let result = call.run()

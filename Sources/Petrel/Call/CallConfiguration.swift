@@ -1,4 +1,11 @@
 public import Logging
+internal import PetrelCodecs
+internal import PetrelCongestion
+internal import PetrelCore
+internal import PetrelICE
+internal import PetrelPeer
+internal import PetrelSDP
+internal import PetrelSecurity
 
 /// How a ``Call`` is set up. The defaults suit a call between two people.
 public struct CallConfiguration: Sendable {
@@ -16,7 +23,8 @@ public struct CallConfiguration: Sendable {
     public var addressProfile = AddressProfile.client
     /// STUN servers, as `host:port` with a numeric host; they tell this endpoint its address outside a NAT.
     public var stunServers: [String] = []
-    /// Local addresses to use. Empty: every address of this machine, loopback only where there is no other.
+    /// Local addresses to use, as `192.0.2.7`, or with a port, as `192.0.2.7:5004` and `[2001:db8::1]:5004`. All of them
+    /// must be had. Empty: every address of this machine, loopback only where there is no other.
     public var localAddresses: [String] = []
     /// The most that video takes, in kbit/s, the least, and what it starts at.
     public var maximumVideoKilobitsPerSecond = 2500
@@ -24,6 +32,8 @@ public struct CallConfiguration: Sendable {
     public var startVideoKilobitsPerSecond = 1800
     /// The bitrate of each audio track in kbit/s.
     public var audioKilobitsPerSecond = 40
+    /// The channels that received sound is handed over in: 1 or 2.
+    public var receivedAudioChannels = 1
     /// The largest picture that is sent; larger ones are scaled down. Nil: as the source makes them.
     public var maximumVideoSize: VideoSize?
     /// Let encoders stop sending during silence (Opus DTX).
@@ -34,6 +44,62 @@ public struct CallConfiguration: Sendable {
     public var logger = Logger(label: "petrel")
 
     public init() {}
+}
+
+extension CallConfiguration {
+    /// The bitrates that can be asked for, in kbit/s. The upper end is far above what any path carries.
+    static let possibleKilobits = 1...1_000_000
+    /// The sizes that can be asked for, each way.
+    static let possiblePixels = 2...16_384
+
+    /// - Throws: ``CallError/badConfiguration(_:)``.
+    func peerSettings(wallClock: WallClock, certificate: Certificate) throws(CallError) -> PeerConfiguration {
+        var settings = PeerConfiguration(wallClock: wallClock, certificate: certificate)
+        switch addressProfile {
+        case .client: settings.ice.addressPolicy = .client
+        case .server: settings.ice.addressPolicy = .server
+        case .lab: settings.ice.addressPolicy = .lab
+        }
+        for server in stunServers {
+            guard let address = TransportAddress(withPort: server) else {
+                throw .badConfiguration(
+                    "the STUN server '\(server)' is not a numeric address with a port, as 192.0.2.1:3478")
+            }
+            settings.ice.stunServers.append(address)
+        }
+        settings.bandwidth = try bandwidth()
+        guard (6...510).contains(audioKilobitsPerSecond) else {
+            throw .badConfiguration("an audio bitrate of \(audioKilobitsPerSecond) kbit/s; 6 to 510 are possible")
+        }
+        guard (1...2).contains(receivedAudioChannels) else {
+            throw .badConfiguration("received sound in \(receivedAudioChannels) channels; 1 and 2 are possible")
+        }
+        if let size = maximumVideoSize,
+            !Self.possiblePixels.contains(size.width) || !Self.possiblePixels.contains(size.height)
+        {
+            throw .badConfiguration("pictures of at most \(size); each way \(Self.possiblePixels) is possible")
+        }
+        settings.description.audioCodecs = [
+            .opus(stereo: receivedAudioChannels == 2, discontinuous: discontinuousAudio)
+        ]
+        return settings
+    }
+
+    /// What the path is asked to carry: the pictures, and room for sound, headers and repair beside them.
+    /// - Throws: ``CallError/badConfiguration(_:)``.
+    func bandwidth() throws(CallError) -> BandwidthEstimator.Configuration {
+        let (least, most) = (minimumVideoKilobitsPerSecond, maximumVideoKilobitsPerSecond)
+        guard least <= most, Self.possibleKilobits.contains(least), Self.possibleKilobits.contains(most) else {
+            throw .badConfiguration(
+                "video bitrates of \(least) to \(most) kbit/s: the least must be above zero and not above the most")
+        }
+        let start = min(max(startVideoKilobitsPerSecond, least), most)
+        var bandwidth = BandwidthEstimator.Configuration()
+        bandwidth.minimum = .kilobitsPerSecond(least)
+        bandwidth.start = .kilobitsPerSecond(start * 5 / 4 + 100)
+        bandwidth.maximum = .kilobitsPerSecond(most * 2 + 200)
+        return bandwidth
+    }
 }
 
 /// Width and height of a picture in pixels.
@@ -62,9 +128,13 @@ public enum CallError: Error, Sendable, CustomStringConvertible {
     case noSocket(String)
     /// The session description of the other side cannot be used.
     case badDescription(String)
+    /// What was asked does not fit where offer and answer stand.
+    case wrongState(String)
+    /// The call has failed: the reason in words.
+    case failed(String)
     /// The call is over.
     case closed
-    /// A codec or certificate could not be made.
+    /// A codec, certificate or thread could not be had.
     case library(String)
     /// A file could not be written.
     case file(String)
@@ -74,6 +144,8 @@ public enum CallError: Error, Sendable, CustomStringConvertible {
         case .badConfiguration(let text): text
         case .noSocket(let text): text
         case .badDescription(let text): "the other side's session description cannot be used: \(text)"
+        case .wrongState(let text): "this does not fit where offer and answer stand: \(text)"
+        case .failed(let text): text
         case .closed: "the call is over; make a new Call"
         case .library(let text): text
         case .file(let text): text

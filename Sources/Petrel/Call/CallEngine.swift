@@ -7,29 +7,41 @@ internal import PetrelPeer
 internal import PetrelWire
 
 /// The peer of a call on its driver's thread: everything in here that has state is touched there and nowhere else.
+///
+/// Nothing of the application's runs on that thread, so that nothing of it can hold up ICE and RTCP: sinks run on the
+/// threads of their tracks, log lines go through a ``LogRelay``, events into a stream.
 final class CallEngine: DatagramEngine, @unchecked Sendable {
-    // @unchecked: `peer`, `batch` and `tracks` are confined to the driver's thread, which asserts it.
+    /// Called on the driver's thread.
+    struct Handlers: Sendable {
+        /// For each event of the peer.
+        var event: @Sendable (PeerEvent) -> Void
+        /// Where it has changed whether media of a track can be sent.
+        var canSend: @Sendable (LocalTrackID, Bool) -> Void
+    }
+
+    // @unchecked: all mutable state is confined to the driver's thread.
     let driver: UDPDriver
     let wallClock: WallClock
     private let peer: Peer
     private var batch = EgressBatch(capacity: 512)
-    private let logger: Logger
+    private let logs: LogRelay
     private let capture: PacketCapture?
     /// RTP and RTCP are captured in the clear, by the peer's tap; only the rest is captured as it is on the wire.
     private let capturesPlaintext: Bool
+    private var captureFailed = false
     private var isClosed = false
-    /// Called on the driver's thread for each event of the peer.
-    private var onEvent: (@Sendable (PeerEvent) -> Void)?
-    private var pendingKeyFrames: Set<Int> = []
+    private var handlers: Handlers?
+    /// The tracks whose sendability is watched, and how it stands.
+    private var sendable: [(track: LocalTrackID, can: Bool)] = []
 
     init(
-        driver: UDPDriver, wallClock: WallClock, peer: sending Peer, logger: Logger, capture: PacketCapture?,
+        driver: UDPDriver, wallClock: WallClock, peer: sending Peer, logs: LogRelay, capture: PacketCapture?,
         capturesPlaintext: Bool
     ) {
         self.driver = driver
         self.wallClock = wallClock
         self.peer = peer
-        self.logger = logger
+        self.logs = logs
         self.capture = capture
         self.capturesPlaintext = capturesPlaintext && capture != nil
         guard self.capturesPlaintext else { return }
@@ -38,9 +50,7 @@ final class CallEngine: DatagramEngine, @unchecked Sendable {
         }
     }
 
-    func start(_ onEvent: @escaping @Sendable (PeerEvent) -> Void) {
-        driver.run { self.onEvent = onEvent }
-    }
+    func start(_ handlers: Handlers) { driver.run { self.handlers = handlers } }
 
     // MARK: The driver's side
 
@@ -52,7 +62,7 @@ final class CallEngine: DatagramEngine, @unchecked Sendable {
         peer.receive(bytes, from: remote, to: local, now: now, into: &batch)
         // A long read must not fill the batch: what it answers leaves with it.
         if batch.count > batch.capacity / 2 { send(now: now) }
-        peer.drainEvents { onEvent?($0) }
+        handOverEvents()
     }
 
     func settle(now: Instant) {
@@ -61,10 +71,38 @@ final class CallEngine: DatagramEngine, @unchecked Sendable {
         finish(now: now)
     }
 
+    func socketEnded(_ local: TransportAddress, now: Instant) {
+        guard !isClosed else { return }
+        logs.log(.warning, "a socket has ended", ["family": "\(local.family)"])
+        peer.removeLocalAddress(local, now: now)
+        finish(now: now)
+    }
+
     private func finish(now: Instant) {
-        peer.drainEvents { onEvent?($0) }
+        handOverEvents()
         send(now: now)
         driver.wake(at: peer.nextDeadline)
+    }
+
+    private func handOverEvents() {
+        var mayHaveChangedSending = false
+        peer.drainEvents { event in
+            switch event {
+            case .stateChanged, .iceStateChanged, .pathChanged: mayHaveChangedSending = true
+            default: break
+            }
+            handlers?.event(event)
+        }
+        if mayHaveChangedSending { refreshSending() }
+    }
+
+    private func refreshSending() {
+        for index in sendable.indices {
+            let can = !isClosed && peer.canSend(sendable[index].track)
+            guard can != sendable[index].can else { continue }
+            sendable[index].can = can
+            handlers?.canSend(sendable[index].track, can)
+        }
     }
 
     private func send(now: Instant) {
@@ -75,6 +113,10 @@ final class CallEngine: DatagramEngine, @unchecked Sendable {
             }
         }
         driver.send(&batch)
+        if let capture, !captureFailed, let reason = capture.failure {
+            captureFailed = true
+            logs.log(.error, "the packet capture has ended", ["reason": "\(reason)"])
+        }
     }
 
     private func record(
@@ -92,13 +134,29 @@ final class CallEngine: DatagramEngine, @unchecked Sendable {
     func perform<Result: Sendable>(
         _ work: @escaping @Sendable (Peer, Instant, inout EgressBatch) throws -> Result
     ) async throws -> Result {
-        try await driver.perform { [self] in
+        let result = try await driver.perform { [self] in
             guard !isClosed else { throw CallError.closed }
             let now = MonotonicClock.now
-            defer { finish(now: now) }
+            defer {
+                refreshSending()
+                finish(now: now)
+            }
             return try work(peer, now, &batch)
         }
+        guard let result else { throw CallError.closed }
+        return result
     }
+
+    /// Tells from now on, and at once, whether media of a track can be sent.
+    func watch(_ track: LocalTrackID) {
+        driver.run { [self] in
+            guard !isClosed, !sendable.contains(where: { $0.track == track }) else { return }
+            sendable.append((track, false))
+            refreshSending()
+        }
+    }
+
+    func unwatch(_ track: LocalTrackID) { driver.run { self.sendable.removeAll { $0.track == track } } }
 
     func sendVideo(_ frame: FrameBuffer, isKeyFrame: Bool, track: LocalTrackID, captured: Instant) {
         driver.run { [self] in
@@ -107,7 +165,7 @@ final class CallEngine: DatagramEngine, @unchecked Sendable {
             let taken = peer.sendVideo(
                 frame.bytes, isKeyFrame: isKeyFrame, track: track, captured: captured, now: now, into: &batch)
             // Pictures lean on each other: after one that could not be sent only a key frame makes sense.
-            if !taken { onEvent?(.keyFrameRequested(track)) }
+            if !taken { handlers?.event(.keyFrameRequested(track)) }
             finish(now: now)
         }
     }
@@ -134,20 +192,21 @@ final class CallEngine: DatagramEngine, @unchecked Sendable {
         }
     }
 
+    /// Says good-bye and ends the driver's thread. Nothing is handed over any more once it has returned.
     func close() async {
-        _ = try? await driver.perform { [self] in
+        driver.run { [self] in
             guard !isClosed else { return }
             let now = MonotonicClock.now
+            handlers = nil
             peer.close(now: now, into: &batch)
             finish(now: now)
             isClosed = true
-            onEvent = nil
             capture?.close()
         }
         await driver.close()
     }
 
     func log(_ level: Logger.Level, _ message: Logger.Message, _ metadata: Logger.Metadata) {
-        logger.log(level: level, message, metadata: metadata)
+        logs.log(level, message, metadata)
     }
 }

@@ -17,11 +17,16 @@ final class PacketCapture: @unchecked Sendable {
     static let linkType: UInt16 = 101
 
     private var file: UnsafeMutablePointer<FILE>?
+    private let path: String
+    /// Why nothing more is written, in words; nil while all is well.
+    private(set) var failure: String?
     private let wallClock: WallClock
 
     init(_ options: PacketCaptureOptions, wallClock: WallClock) throws(CallError) {
         self.wallClock = wallClock
-        guard let opened = fopen(options.path, "wb") else {
+        path = options.path
+        // "e": not handed down to child processes.
+        guard let opened = fopen(options.path, "wbe") else {
             throw .file("the packet capture \(options.path) cannot be written: \(String(cString: strerror(errno)))")
         }
         file = opened
@@ -46,9 +51,21 @@ final class PacketCapture: @unchecked Sendable {
         put(block: 6, body: body)
     }
 
+    /// Ends the file.
     func close() {
-        if let file { fclose(file) }
-        file = nil
+        guard let file else { return }
+        self.file = nil
+        if fclose(file) != 0 { fail() }
+    }
+
+    /// Ends the file and takes it away: nothing was captured.
+    func discard() {
+        close()
+        unlink(path)
+    }
+
+    private func fail() {
+        if failure == nil { failure = "\(path) cannot be written: \(String(cString: strerror(errno)))" }
     }
 
     /// IPv4 or IPv6, and UDP without a checksum.
@@ -79,7 +96,13 @@ final class PacketCapture: @unchecked Sendable {
         let padding = [UInt8](repeating: 0, count: (4 - body.count % 4) % 4)
         let length = le32(UInt32(12 + body.count + padding.count))
         let bytes = le32(type) + length + body + padding + length
-        fwrite(bytes, 1, bytes.count, file)
+        // A file with half a block in it is one that nothing reads to the end: nothing follows.
+        guard fwrite(bytes, 1, bytes.count, file) == bytes.count else {
+            fail()
+            fclose(file)
+            self.file = nil
+            return
+        }
     }
 
     private func le16(_ value: UInt16) -> [UInt8] { withUnsafeBytes(of: value.littleEndian) { Array($0) } }

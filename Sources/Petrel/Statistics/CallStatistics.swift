@@ -12,6 +12,8 @@ public struct CallStatistics: Sendable {
     public struct Outbound: Sendable {
         /// `audio` or `video`.
         public var kind = ""
+        /// ``LocalVideoTrack/number`` or ``LocalAudioTrack/number``.
+        public var trackNumber = 0
         public var ssrc: UInt32 = 0
         public var packetsSent: UInt64 = 0
         /// Payload bytes without headers.
@@ -22,6 +24,9 @@ public struct CallStatistics: Sendable {
         public var nackCount: UInt64 = 0
         public var pliCount: UInt64 = 0
         public var firCount: UInt64 = 0
+        public var framesEncoded: UInt64 = 0
+        /// Seconds spent in the encoder.
+        public var totalEncodeTime = 0.0
         public var framesSent: UInt64 = 0
         public var keyFramesEncoded: UInt64 = 0
         public var frameWidth = 0
@@ -39,6 +44,7 @@ public struct CallStatistics: Sendable {
     public struct Inbound: Sendable {
         /// `audio` or `video`.
         public var kind = ""
+        /// ``RemoteVideoTrack/number`` or ``RemoteAudioTrack/number``.
         public var trackNumber = 0
         public var ssrc: UInt32 = 0
         public var packetsReceived: UInt64 = 0
@@ -89,6 +95,12 @@ public struct CallStatistics: Sendable {
         /// UDP payload bytes, ICE included.
         public var bytesSent: UInt64 = 0
         public var bytesReceived: UInt64 = 0
+        /// Datagrams that the system refused to send (no W3C name).
+        public var sendFailures: UInt64 = 0
+        /// Connectivity checks of ICE, and their authentic answers.
+        public var requestsSent: UInt64 = 0
+        public var responsesReceived: UInt64 = 0
+        public var selectedCandidatePairChanges: UInt64 = 0
         /// Seconds; nil while not measured.
         public var currentRoundTripTime: Double?
         /// Bits per second.
@@ -115,14 +127,18 @@ public struct CallStatistics: Sendable {
     public var firstAudioAt: Int64?
     public var firstVideoFrameAt: Int64?
 
+    /// When the snapshot was taken, in nanoseconds since 1970 (timestamp).
+    public var unixNanoseconds: Int64
+
     init(
-        _ counts: PeerStatistics, datagramsSent: UInt64, bytesSent: UInt64, localVideo: [LocalVideoTrack],
-        remoteVideo: [RemoteVideoTrack],
-        remoteAudio: [RemoteAudioTrack], skew: TimeDelta?, wallClock: WallClock
+        _ counts: PeerStatistics, driver: DriverCounts, tracks: Call.State, skew: TimeDelta?, wallClock: WallClock,
+        unixNanoseconds: Int64
     ) {
+        self.unixNanoseconds = unixNanoseconds
         outbound = counts.outbound.map { stream in
             var result = Outbound()
             result.kind = stream.kind.rawValue
+            result.trackNumber = stream.track.number
             result.ssrc = stream.ssrc
             result.packetsSent = stream.counts.packetsSent
             result.bytesSent = stream.counts.bytesSent
@@ -136,12 +152,14 @@ public struct CallStatistics: Sendable {
             result.keyFramesEncoded = stream.counts.keyFramesSent
             result.mediaBytes = stream.counts.mediaBytes
             result.framesDropped = stream.counts.framesDropped
-            if let track = localVideo.first(where: { $0.id == stream.track }) {
+            if let track = tracks.localVideo.first(where: { $0.id == stream.track }) {
                 let settings = track.settings.withLock { $0 }
                 result.frameWidth = settings.size.width
                 result.frameHeight = settings.size.height
                 result.framesDropped += UInt64(settings.droppedFrames)
-                result.targetBitrate = Double(settings.rate.bitsPerSecond)
+                result.framesEncoded = UInt64(settings.encodedFrames)
+                result.totalEncodeTime = settings.encodeTime.seconds
+                result.targetBitrate = Double(settings.target.bitsPerSecond)
             }
             return result
         }
@@ -159,7 +177,7 @@ public struct CallStatistics: Sendable {
             result.retransmittedPacketsReceived = stream.counts.retransmittedPacketsReceived
             result.framesReceived = stream.counts.framesReceived
             result.keyFramesDecoded = stream.counts.keyFramesReceived
-            if let track = remoteVideo.first(where: { $0.id == stream.track }) {
+            if let track = tracks.remoteVideo.first(where: { $0.id == stream.track }) {
                 let counters = track.counters.withLock { $0 }
                 result.framesDecoded = counters.playout.framesDecoded
                 result.framesRendered = counters.playout.framesRendered
@@ -172,7 +190,7 @@ public struct CallStatistics: Sendable {
                 result.jitterBufferDelay = counters.playout.jitterBufferDelay
                 result.jitterBufferEmittedCount = counters.playout.jitterBufferEmittedCount
             }
-            if let track = remoteAudio.first(where: { $0.id == stream.track }) {
+            if let track = tracks.remoteAudio.first(where: { $0.id == stream.track }) {
                 let counters = track.counters.withLock { $0 }
                 result.totalSamplesReceived = counters.totalSamplesReceived
                 result.concealedSamples = counters.concealedSamples
@@ -188,9 +206,13 @@ public struct CallStatistics: Sendable {
             return result
         }
         let network = counts.network
-        transport.packetsSent = datagramsSent
+        transport.packetsSent = driver.datagramsSent
         transport.packetsReceived = network.datagramsReceived
-        transport.bytesSent = bytesSent
+        transport.bytesSent = driver.bytesSent
+        transport.sendFailures = driver.sendFailures
+        transport.requestsSent = UInt64(clamping: counts.ice.requestsSent)
+        transport.responsesReceived = UInt64(clamping: counts.ice.responsesReceived)
+        transport.selectedCandidatePairChanges = UInt64(clamping: counts.ice.selectedPairChanges)
         transport.bytesReceived = network.bytesReceived
         transport.currentRoundTripTime = counts.roundTripTime?.seconds
         transport.availableOutgoingBitrate = Double(counts.estimate.bitsPerSecond)

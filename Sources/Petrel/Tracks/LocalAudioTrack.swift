@@ -22,52 +22,73 @@ public final class LocalAudioTrack: Sendable {
     }
 
     struct Feed: Sendable {
+        /// Samples of a packet that is not whole yet, and the media time of its first.
         var rest: [Int16] = []
-        var restCaptured: Instant?
         var ticks: Int64 = 0
+        /// When the last sample so far was captured.
+        var end: Instant?
         var isMuted = false
         var isLive = false
+        var bitrate: DataRate
     }
 
+    /// A gap between what is handed over that counts as one, and is not the unevenness of the caller.
+    static let gap = TimeDelta.milliseconds(100)
+
     let id: LocalTrackID
-    let name: String
+    /// The number of the track within the call, as in ``CallStatistics/Outbound/trackNumber``.
+    public var number: Int { id.number }
     /// 1 or 2.
     public let channels: Int
     private let engine: CallEngine
-    private let feed = Lock(Feed())
+    private let feed: Lock<Feed>
     private let blocks = Mailbox<Block>(limit: LocalAudioTrack.waitingLimit)
     private let encoderThread: WorkerThread
-    private let captureThread = Lock<WorkerThread?>(nil)
+    private let source = SourceThread()
 
-    init(id: LocalTrackID, name: String, channels: Int, engine: CallEngine, configuration: CallConfiguration) {
+    init(
+        id: LocalTrackID, channels: Int, engine: CallEngine, configuration: CallConfiguration
+    ) throws(ThreadError) {
         self.id = id
-        self.name = name
         self.channels = channels
         self.engine = engine
-        let blocks = blocks
-        encoderThread = WorkerThread { _ in
-            AudioEncoding(id: id, channels: channels, blocks: blocks, engine: engine).run(configuration)
+        let feed = Lock(Feed(bitrate: .kilobitsPerSecond(configuration.audioKilobitsPerSecond)))
+        self.feed = feed
+        let (blocks, isDiscontinuous) = (blocks, configuration.discontinuousAudio)
+        encoderThread = try WorkerThread { _ in
+            AudioEncoding(
+                id: id, channels: channels, isDiscontinuous: isDiscontinuous, feed: feed, blocks: blocks, engine: engine
+            ).run()
         }
     }
 
     /// Hands over samples (interleaved where there are two channels), the last of which was captured now.
+    ///
+    /// Nothing handed over for a while is a silence of that length: media time goes on.
     public func send(_ samples: UnsafeBufferPointer<Int16>) {
         let now = MonotonicClock.now
         let ready = feed.withLock { feed -> [Block] in
             let first = now - PCM.duration(samples: samples.count / channels)
-            if feed.rest.isEmpty { feed.restCaptured = first }
+            if let end = feed.end, first - end > Self.gap {
+                feed.ticks += Int64(feed.rest.count / channels)
+                feed.ticks += MediaTime(delta: first - end, clockRate: Int32(PCM.sampleRate)).ticks
+                feed.rest.removeAll(keepingCapacity: true)
+            }
+            feed.end = now
             feed.rest.append(contentsOf: samples)
             var ready: [Block] = []
             let size = Self.samplesPerPacket * channels
-            while feed.rest.count >= size {
-                let captured = feed.restCaptured ?? first
-                var block = Array(feed.rest[..<size])
-                feed.rest.removeFirst(size)
-                feed.restCaptured = captured + PCM.duration(samples: Self.samplesPerPacket)
-                if feed.isMuted { block = Array(repeating: 0, count: size) }
+            var used = 0
+            while feed.rest.count - used >= size {
+                // Counted back from now: a clock of the caller's that runs a little off does not add up.
+                let captured = now - PCM.duration(samples: (feed.rest.count - used) / channels)
+                let block =
+                    feed.isMuted ? Array(repeating: 0, count: size) : Array(feed.rest[used..<(used + size)])
                 if feed.isLive { ready.append(Block(samples: block, captured: captured, ticks: feed.ticks)) }
                 feed.ticks += Int64(Self.samplesPerPacket)
+                used += size
             }
+            feed.rest.removeFirst(used)
             return ready
         }
         for block in ready { blocks.post(block) }
@@ -77,35 +98,41 @@ public final class LocalAudioTrack: Sendable {
     public func send(_ samples: [Int16]) { samples.withUnsafeBufferPointer { send($0) } }
 
     /// Takes sound from `source` from now on, in place of the source before. Nil: from the application only.
+    ///
+    /// The source is asked at its pace as long as the call lasts, connected or not, like a microphone.
     public func replaceSource(_ source: (any AudioSource)?) {
-        let previous = captureThread.withLock { thread in
-            let previous = thread
-            thread = source.map { source in
-                WorkerThread { [weak self] thread in
-                    let channels = self?.channels ?? 1
-                    let samples = UnsafeMutableBufferPointer<Int16>.allocate(
-                        capacity: LocalAudioTrack.samplesPerPacket * source.channels)
-                    defer { samples.deallocate() }
-                    Pacing.run(thread, rate: 50) {
-                        guard let self, try source.read(into: samples) else { return false }
-                        if source.channels == channels {
-                            self.send(UnsafeBufferPointer(samples))
-                        } else {
-                            self.send(Self.remix(samples, from: source.channels, to: channels))
-                        }
-                        return true
-                    } failed: { error in
-                        self?.engine.log(.warning, "an audio source ended", ["reason": "\(error)"])
+        if let source, source.channels != 1, source.channels != 2 {
+            engine.log(.error, "an audio source cannot be asked", ["reason": "it has \(source.channels) channels"])
+        }
+        let body = source.flatMap { (1...2).contains($0.channels) ? $0 : nil }.map { source in
+            { @Sendable [weak self, channels] (thread: WorkerThread) in
+                let samples = UnsafeMutableBufferPointer<Int16>.allocate(
+                    capacity: LocalAudioTrack.samplesPerPacket * source.channels)
+                samples.initialize(repeating: 0)
+                defer { samples.deallocate() }
+                Pacing.run(thread, rate: 50) {
+                    guard try source.read(into: samples), let self else { return false }
+                    // Another source took its place while it was asked.
+                    guard !thread.isStopped else { return false }
+                    if source.channels == channels {
+                        self.send(UnsafeBufferPointer(samples))
+                    } else {
+                        self.send(Self.remix(samples, from: source.channels))
                     }
+                    return true
+                } failed: { error in
+                    self?.engine.log(.warning, "an audio source ended", ["reason": "\(error)"])
                 }
             }
-            return previous
         }
-        previous?.stop()
+        do { try self.source.replace(body) } catch {
+            engine.log(.error, "an audio source cannot be asked", ["reason": "\(error)"])
+        }
     }
 
-    private static func remix(_ samples: UnsafeMutableBufferPointer<Int16>, from: Int, to: Int) -> [Int16] {
-        if from == 1 { return samples.flatMap { [$0, $0] } }
+    /// One channel doubled, or two mixed.
+    private static func remix(_ samples: UnsafeMutableBufferPointer<Int16>, from channels: Int) -> [Int16] {
+        if channels == 1 { return samples.flatMap { [$0, $0] } }
         return stride(from: 0, to: samples.count - 1, by: 2).map {
             Int16((Int(samples[$0]) + Int(samples[$0 + 1])) / 2)
         }
@@ -117,12 +144,20 @@ public final class LocalAudioTrack: Sendable {
         set { feed.withLock { $0.isMuted = newValue } }
     }
 
+    /// The bitrate from now on, in kbit/s: 6 to 510, and what lies outside is taken for the nearest.
+    public func limit(kilobitsPerSecond: Int) {
+        let rate = DataRate.kilobitsPerSecond(kilobitsPerSecond)
+        let possible = OpusEncoder.bitrates
+        feed.withLock { $0.bitrate = min(max(rate, possible.lowerBound), possible.upperBound) }
+    }
+
     func setLive(_ live: Bool) { feed.withLock { $0.isLive = live } }
 
-    func close() {
-        captureThread.withLock { $0 }?.join()
+    /// Stops the threads and waits for them.
+    func close() async {
+        await source.close()
         blocks.close()
-        encoderThread.join()
+        await encoderThread.ended()
     }
 }
 
@@ -130,15 +165,17 @@ public final class LocalAudioTrack: Sendable {
 private struct AudioEncoding {
     let id: LocalTrackID
     let channels: Int
+    let isDiscontinuous: Bool
+    let feed: Lock<LocalAudioTrack.Feed>
     let blocks: Mailbox<LocalAudioTrack.Block>
     let engine: CallEngine
 
-    func run(_ configuration: CallConfiguration) {
+    func run() {
         var settings = OpusEncoder.Configuration()
-        settings.bitrate = .kilobitsPerSecond(configuration.audioKilobitsPerSecond)
+        settings.bitrate = feed.withLock { $0.bitrate }
         settings.inbandFEC = true
         settings.expectedLossPercent = 10
-        settings.dtx = configuration.discontinuousAudio
+        settings.dtx = isDiscontinuous
         let encoder: OpusEncoder
         do { encoder = try OpusEncoder(channels: channels, configuration: settings) } catch {
             engine.log(.error, "no Opus encoder", ["reason": "\(error)"])
@@ -149,11 +186,16 @@ private struct AudioEncoding {
         while let block = blocks.take() {
             let output = pool.take(capacity: OpusEncoder.maximumPacket)
             do {
+                let bitrate = feed.withLock { $0.bitrate }
+                if bitrate != settings.bitrate {
+                    settings.bitrate = bitrate
+                    try encoder.configure(settings)
+                }
                 let result = try block.samples.withUnsafeBufferPointer { samples throws(CodecError) in
                     try encoder.encode(samples, into: output)
                 }
                 // Opus asks for nothing to be sent while it answers DTX.
-                if result.isDTX, configuration.discontinuousAudio {
+                if result.isDTX, isDiscontinuous {
                     wasSilent = true
                     continue
                 }

@@ -8,10 +8,13 @@ internal import PetrelPeer
 /// A picture that this endpoint sends.
 ///
 /// Pictures come from a ``VideoSource`` at its pace, or from the application with ``send(_:)``. They are encoded on a
-/// thread of the track's own. While the call is not connected, or the track is muted, pictures are let go.
+/// thread of the track's own. While the track cannot be sent or is muted, pictures are let go.
 public final class LocalVideoTrack: Sendable {
     struct Settings: Sendable {
+        /// The share of the path that this track has.
         var rate: DataRate
+        /// The application's own limit for it.
+        var maximumRate: DataRate?
         var isLive = false
         var isMuted = false
         var wantsKeyFrame = true
@@ -24,57 +27,60 @@ public final class LocalVideoTrack: Sendable {
         var encodeTime = TimeDelta.zero
         var size = VideoSize(width: 0, height: 0)
         var onEncode: (@Sendable (I420Buffer, _ captureUnixNanoseconds: Int64) -> Void)?
+
+        var target: DataRate { maximumRate.map { min($0, rate) } ?? rate }
     }
 
+    /// A picture that waited for longer until the track could be sent is not sent as if it were new.
+    static let longestWait = TimeDelta.milliseconds(200)
+
     let id: LocalTrackID
-    let name: String
+    /// The number of the track within the call, as in ``CallStatistics/Outbound/trackNumber``.
+    public var number: Int { id.number }
     let settings: Lock<Settings>
     private let engine: CallEngine
     private let encoderThread: WorkerThread
-    private let captureThread = Lock<WorkerThread?>(nil)
+    private let source = SourceThread()
 
-    init(id: LocalTrackID, name: String, engine: CallEngine, configuration: CallConfiguration) {
+    init(id: LocalTrackID, engine: CallEngine, rate: DataRate, maximumSize: VideoSize?) throws(ThreadError) {
         self.id = id
-        self.name = name
         self.engine = engine
-        let rate = DataRate.kilobitsPerSecond(
-            min(configuration.startVideoKilobitsPerSecond, configuration.maximumVideoKilobitsPerSecond))
-        let settings = Lock(Settings(rate: rate, maximumSize: configuration.maximumVideoSize))
+        let settings = Lock(Settings(rate: rate, maximumSize: maximumSize))
         self.settings = settings
-        encoderThread = WorkerThread { thread in
-            VideoEncoding(id: id, settings: settings, engine: engine).run(thread)
-        }
+        encoderThread = try WorkerThread { _ in VideoEncoding(id: id, settings: settings, engine: engine).run() }
     }
 
     /// Hands over one picture. It is sent as captured now; while the encoder is busy a newer picture takes its place.
     public func send(_ picture: I420Buffer) {
         let frame = VideoFrame(buffer: picture, captureTime: MonotonicClock.now)
         settings.signal { settings in
-            guard !settings.isClosed else { return }
+            guard !settings.isClosed, !settings.isMuted else { return }
             if settings.pending != nil, settings.isLive { settings.droppedFrames += 1 }
             settings.pending = frame
         }
     }
 
     /// Takes pictures from `source` from now on, in place of the source before. Nil: from the application only.
+    ///
+    /// The source is asked at its pace as long as the call lasts, connected or not, like a camera.
     public func replaceSource(_ source: (any VideoSource)?) {
-        let previous = captureThread.withLock { thread in
-            let previous = thread
-            thread = source.map { source in
-                WorkerThread { [weak self] thread in
-                    Pacing.run(thread, rate: source.framesPerSecond) {
-                        guard let self, let picture = try source.nextPicture() else { return false }
-                        self.send(picture)
-                        return true
-                    } failed: { error in
-                        self?.engine.log(.warning, "a video source ended", ["reason": "\(error)"])
-                    }
+        if let source { settings.withLock { $0.framesPerSecond = source.framesPerSecond } }
+        let body = source.map { source in
+            { @Sendable [weak self] (thread: WorkerThread) in
+                Pacing.run(thread, rate: source.framesPerSecond) {
+                    guard let picture = try source.nextPicture(), let self else { return false }
+                    // Another source took its place while it was asked.
+                    guard !thread.isStopped else { return false }
+                    self.send(picture)
+                    return true
+                } failed: { error in
+                    self?.engine.log(.warning, "a video source ended", ["reason": "\(error)"])
                 }
             }
-            return previous
         }
-        if let source { settings.withLock { $0.framesPerSecond = source.framesPerSecond } }
-        previous?.stop()
+        do { try self.source.replace(body) } catch {
+            engine.log(.error, "a video source cannot be asked", ["reason": "\(error)"])
+        }
     }
 
     /// Calls `body` with each picture that the encoder takes, and when it was captured (nanoseconds since 1970), on the
@@ -87,10 +93,11 @@ public final class LocalVideoTrack: Sendable {
     public var isMuted: Bool {
         get { settings.withLock { $0.isMuted } }
         set {
-            settings.withLock { settings in
+            settings.signal { settings in
                 // What follows a pause leans on nothing the other side still has.
                 if settings.isMuted, !newValue { settings.wantsKeyFrame = true }
                 settings.isMuted = newValue
+                settings.pending = nil
             }
         }
     }
@@ -98,22 +105,36 @@ public final class LocalVideoTrack: Sendable {
     /// Makes the next picture one that can be decoded alone.
     public func requestKeyFrame() { settings.withLock { $0.wantsKeyFrame = true } }
 
-    /// The largest picture that is sent; larger ones are scaled down, keeping their shape.
+    /// The largest picture that is sent from now on; larger ones are scaled down, keeping their shape. Nil: no limit.
     public func limit(to size: VideoSize?) { settings.withLock { $0.maximumSize = size } }
+
+    /// The most that this track takes from now on, in kbit/s, beside the limits of the call. Nil: those alone.
+    public func limit(kilobitsPerSecond: Int?) {
+        settings.withLock { $0.maximumRate = kilobitsPerSecond.map { .kilobitsPerSecond(max(10, $0)) } }
+    }
 
     func setLive(_ live: Bool) {
         settings.signal { settings in
-            if live, !settings.isLive { settings.wantsKeyFrame = true }
+            if live, !settings.isLive {
+                settings.wantsKeyFrame = true
+                let isStale = settings.pending.map { MonotonicClock.now - $0.captureTime > Self.longestWait }
+                if isStale == true { settings.pending = nil }
+            }
             settings.isLive = live
         }
     }
 
     func setRate(_ rate: DataRate) { settings.withLock { $0.rate = rate } }
 
-    func close() {
-        settings.signal { $0.isClosed = true }
-        captureThread.withLock { $0 }?.join()
-        encoderThread.join()
+    /// Stops the threads and waits for them.
+    func close() async {
+        settings.signal { settings in
+            settings.isClosed = true
+            settings.pending = nil
+        }
+        await source.close()
+        await encoderThread.ended()
+        settings.withLock { $0.onEncode = nil }
     }
 }
 
@@ -132,7 +153,7 @@ private struct VideoEncoding {
         var onEncode: (@Sendable (I420Buffer, Int64) -> Void)?
     }
 
-    func run(_ thread: WorkerThread) {
+    func run() {
         let encoder = VP8Encoder()
         var pool = FrameBufferPool(limit: 8)
         while let work = next() {
@@ -167,7 +188,7 @@ private struct VideoEncoding {
             settings.pending = nil
             defer { settings.wantsKeyFrame = false }
             return Work(
-                frame: frame, rate: settings.rate, framesPerSecond: settings.framesPerSecond,
+                frame: frame, rate: settings.target, framesPerSecond: settings.framesPerSecond,
                 forceKeyFrame: settings.wantsKeyFrame, maximumSize: settings.maximumSize, onEncode: settings.onEncode)
         }
         return work ?? nil
@@ -180,30 +201,5 @@ private struct VideoEncoding {
         let width = max(2, Int(Double(picture.width) * scale) / 2 * 2)
         let height = max(2, Int(Double(picture.height) * scale) / 2 * 2)
         return picture.scaled(width: width, height: height)
-    }
-}
-
-/// Calls something at a steady pace: the deadlines lie on a grid, so that lateness does not add up.
-enum Pacing {
-    static func run(
-        _ thread: WorkerThread, rate: Double, _ body: () throws -> Bool, failed: (any Error) -> Void
-    ) {
-        let interval = TimeDelta.seconds(1 / max(0.1, rate))
-        var start = MonotonicClock.now
-        var step = 0
-        while thread.sleep(until: start + interval * step) {
-            do {
-                guard try body() else { return }
-            } catch {
-                failed(error)
-                return
-            }
-            step += 1
-            // A source that blocked for long is not caught up with in a burst.
-            if MonotonicClock.now - (start + interval * step) > .milliseconds(500) {
-                start = MonotonicClock.now
-                step = 0
-            }
-        }
     }
 }

@@ -47,14 +47,6 @@ public struct ReceivedAudioPacket: Sendable {
 /// Sound that the other side sends, handed over every 10 ms on a thread of the track's own, losses repaired or
 /// concealed.
 public final class RemoteAudioTrack: Sendable {
-    typealias Sink = @Sendable (PlayedAudio) -> Void
-    typealias EncodedSink = @Sendable (ReceivedAudioPacket) -> Void
-
-    struct Sinks: Sendable {
-        var played: [Sink] = []
-        var encoded: [EncodedSink] = []
-    }
-
     let id: RemoteTrackID
     /// The number of the track within the call.
     public var number: Int { id.number }
@@ -63,44 +55,55 @@ public final class RemoteAudioTrack: Sendable {
     /// The channels of the samples handed over: 1 or 2.
     public let channels: Int
     let packets = Mailbox<EncodedAudioPacket>(limit: 256)
-    let sinks = Lock(Sinks())
+    private let played = SinkList<PlayedAudio>()
+    private let encoded = SinkList<ReceivedAudioPacket>()
     let counters = Lock(AudioReceiverStatistics())
     private let thread: WorkerThread
 
-    init(id: RemoteTrackID, stream: String?, channels: Int, engine: CallEngine, sync: SyncGroup, clock: WallClock) {
+    init(
+        id: RemoteTrackID, stream: String?, channels: Int, engine: CallEngine, sync: SyncGroup, clock: WallClock
+    ) throws(ThreadError) {
         self.id = id
         self.stream = stream
         self.channels = channels
-        let (packets, sinks, counters) = (packets, sinks, counters)
-        thread = WorkerThread { thread in
+        let (packets, played, encoded, counters) = (packets, played, encoded, counters)
+        thread = try WorkerThread { thread in
             AudioPlaying(
-                channels: channels, packets: packets, sinks: sinks, counters: counters, engine: engine, sync: sync,
-                clock: clock
+                channels: channels, packets: packets, played: played, encoded: encoded, counters: counters,
+                engine: engine, sync: sync, clock: clock
             ).run(thread)
+            played.end()
+            encoded.end()
+            // Nobody takes them any more.
+            packets.close()
+            packets.removeAll()
         }
     }
 
     /// Calls `body` every 10 ms with what is to be heard, on the track's thread. It should return within a few
     /// milliseconds.
-    public func onAudio(_ body: @escaping @Sendable (PlayedAudio) -> Void) {
-        sinks.withLock { $0.played.append(body) }
-    }
+    public func onAudio(_ body: @escaping @Sendable (PlayedAudio) -> Void) { played.add(body) }
 
     /// Calls `body` with each encoded packet as it came, on the track's thread.
-    public func onEncodedPacket(_ body: @escaping @Sendable (ReceivedAudioPacket) -> Void) {
-        sinks.withLock { $0.encoded.append(body) }
-    }
+    public func onEncodedPacket(_ body: @escaping @Sendable (ReceivedAudioPacket) -> Void) { encoded.add(body) }
 
-    /// The sound as a sequence; where the reader is slow, the newest second.
-    public var audio: AsyncStream<PlayedAudio> {
-        AsyncStream(bufferingPolicy: .bufferingNewest(100)) { continuation in
-            onAudio { continuation.yield($0) }
-        }
-    }
+    /// The sound from now on as a sequence; where the reader is slow, the newest second. It ends with the track or the
+    /// call.
+    public var audio: AsyncStream<PlayedAudio> { played.stream(newest: 100) }
 
-    func close() {
+    /// Whether the other side, or this one, has ended it.
+    var hasEnded: Bool { thread.isStopped }
+
+    /// Asks the thread to end.
+    func stop() {
+        thread.stop()
         packets.close()
-        thread.join()
+    }
+
+    /// Ends the thread and waits for it.
+    func close() async {
+        stop()
+        await thread.ended()
     }
 }
 
@@ -108,7 +111,8 @@ public final class RemoteAudioTrack: Sendable {
 private struct AudioPlaying {
     let channels: Int
     let packets: Mailbox<EncodedAudioPacket>
-    let sinks: Lock<RemoteAudioTrack.Sinks>
+    let played: SinkList<PlayedAudio>
+    let encoded: SinkList<ReceivedAudioPacket>
     let counters: Lock<AudioReceiverStatistics>
     let engine: CallEngine
     let sync: SyncGroup
@@ -126,14 +130,11 @@ private struct AudioPlaying {
         defer { samples.deallocate() }
         Pacing.run(thread, rate: 100) {
             guard !packets.isClosed else { return false }
-            let encodedSinks = sinks.withLock { $0.encoded }
             for packet in packets.takeAll() {
-                for sink in encodedSinks {
-                    sink(
-                        ReceivedAudioPacket(
-                            payload: packet.payload, timestamp: packet.timestamp,
-                            captureUnixNanoseconds: packet.captureTime?.unixNanoseconds, arrivedAt: packet.arrival))
-                }
+                encoded.yield(
+                    ReceivedAudioPacket(
+                        payload: packet.payload, timestamp: packet.timestamp,
+                        captureUnixNanoseconds: packet.captureTime?.unixNanoseconds, arrivedAt: packet.arrival))
                 receiver.insert(
                     timestamp: packet.timestamp, sequence: packet.sequence, payload: packet.payload,
                     arrival: packet.arrival, captureTime: packet.captureTime.map { clock.instant(of: $0) })
@@ -147,12 +148,11 @@ private struct AudioPlaying {
             }
             let statistics = receiver.statistics
             counters.withLock { $0 = statistics }
-            let sinks = sinks.withLock { $0.played }
-            guard !sinks.isEmpty, pull.kind != .none else { return true }
-            let played = PlayedAudio(
-                samples: Array(samples), channels: channels, origin: PlayedAudio.Origin(pull.kind),
-                captureUnixNanoseconds: pull.captureTime.map { clock.unixNanoseconds(at: $0) }, playedAt: now)
-            for sink in sinks { sink(played) }
+            guard !played.isEmpty, pull.kind != .none else { return true }
+            played.yield(
+                PlayedAudio(
+                    samples: Array(samples), channels: channels, origin: PlayedAudio.Origin(pull.kind),
+                    captureUnixNanoseconds: pull.captureTime.map { clock.unixNanoseconds(at: $0) }, playedAt: now))
             return true
         } failed: { _ in
         }

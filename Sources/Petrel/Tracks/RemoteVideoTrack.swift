@@ -34,15 +34,6 @@ public final class RemoteVideoTrack: Sendable {
         var freezes = FreezeDetector()
         var size = VideoSize(width: 0, height: 0)
         var decoderErrors = 0
-        var isMuted = false
-    }
-
-    typealias Sink = @Sendable (RenderedVideoFrame) -> Void
-    typealias EncodedSink = @Sendable (ReceivedVideoFrame) -> Void
-
-    struct Sinks: Sendable {
-        var rendered: [Sink] = []
-        var encoded: [EncodedSink] = []
     }
 
     let id: RemoteTrackID
@@ -50,48 +41,76 @@ public final class RemoteVideoTrack: Sendable {
     public var number: Int { id.number }
     /// The name of the stream it belongs to, if the other side gave one.
     public let stream: String?
-    let frames = Mailbox<EncodedVideoFrame>(limit: VideoReceiver.maximumFrames)
-    let sinks = Lock(Sinks())
+    private let frames = Mailbox<EncodedVideoFrame>(limit: VideoReceiver.maximumFrames)
+    /// On the driver's thread only: frames were thrown away, and what leans on them must not reach the decoder.
+    private let awaitsKeyFrame = Lock(false)
+    private let rendered = SinkList<RenderedVideoFrame>()
+    private let encoded = SinkList<ReceivedVideoFrame>()
     let counters = Lock(Counters())
     private let engine: CallEngine
     private let thread: WorkerThread
 
-    init(id: RemoteTrackID, stream: String?, engine: CallEngine, sync: SyncGroup, clock: WallClock) {
+    init(
+        id: RemoteTrackID, stream: String?, engine: CallEngine, sync: SyncGroup, clock: WallClock
+    ) throws(ThreadError) {
         self.id = id
         self.stream = stream
         self.engine = engine
-        let (frames, sinks, counters) = (frames, sinks, counters)
-        thread = WorkerThread { thread in
+        let (frames, rendered, encoded, counters) = (frames, rendered, encoded, counters)
+        thread = try WorkerThread { thread in
             VideoDecoding(
-                id: id, frames: frames, sinks: sinks, counters: counters, engine: engine, sync: sync, clock: clock
+                id: id, frames: frames, rendered: rendered, encoded: encoded, counters: counters, engine: engine,
+                sync: sync, clock: clock
             ).run(thread)
+            rendered.end()
+            encoded.end()
+            // Nobody takes them any more.
+            frames.close()
+            frames.removeAll()
         }
     }
 
     /// Calls `body` with each picture when it is due, on the track's thread. It should return within a few
     /// milliseconds: the next picture waits for it.
-    public func onFrame(_ body: @escaping @Sendable (RenderedVideoFrame) -> Void) {
-        sinks.withLock { $0.rendered.append(body) }
-    }
+    public func onFrame(_ body: @escaping @Sendable (RenderedVideoFrame) -> Void) { rendered.add(body) }
 
     /// Calls `body` with each encoded picture as it came, on the track's thread, before it is decoded.
-    public func onEncodedFrame(_ body: @escaping @Sendable (ReceivedVideoFrame) -> Void) {
-        sinks.withLock { $0.encoded.append(body) }
-    }
+    public func onEncodedFrame(_ body: @escaping @Sendable (ReceivedVideoFrame) -> Void) { encoded.add(body) }
 
-    /// The pictures as a sequence, the newest two at the most where the reader is slow.
-    public var pictures: AsyncStream<RenderedVideoFrame> {
-        AsyncStream(bufferingPolicy: .bufferingNewest(2)) { continuation in
-            onFrame { continuation.yield($0) }
+    /// The pictures from now on as a sequence, the newest two at the most where the reader is slow. It ends with the
+    /// track or the call.
+    public var pictures: AsyncStream<RenderedVideoFrame> { rendered.stream(newest: 2) }
+
+    /// Takes a frame for the decoder. On the driver's thread.
+    func post(_ frame: EncodedVideoFrame) {
+        let isUsable = awaitsKeyFrame.withLock { awaits in
+            if frame.isKeyFrame { awaits = false }
+            return !awaits
         }
+        guard isUsable, !frames.post(frame), !frames.isClosed else { return }
+        // The decoder's thread has been held up for seconds (by a sink that does not return): its backlog is stale, and
+        // without the frame that went every later one would be decoded from wrong pictures.
+        frames.removeAll()
+        awaitsKeyFrame.withLock { $0 = true }
+        engine.requireKeyFrame(id)
     }
 
     /// Asks the other side for a picture that can be decoded alone.
     public func requestKeyFrame() { engine.requireKeyFrame(id) }
 
-    func close() {
+    /// Whether the other side, or this one, has ended it.
+    var hasEnded: Bool { thread.isStopped }
+
+    /// Asks the thread to end.
+    func stop() {
+        thread.stop()
         frames.close()
-        thread.join()
+    }
+
+    /// Ends the thread and waits for it.
+    func close() async {
+        stop()
+        await thread.ended()
     }
 }
 
@@ -99,7 +118,8 @@ public final class RemoteVideoTrack: Sendable {
 private struct VideoDecoding {
     let id: RemoteTrackID
     let frames: Mailbox<EncodedVideoFrame>
-    let sinks: Lock<RemoteVideoTrack.Sinks>
+    let rendered: SinkList<RenderedVideoFrame>
+    let encoded: SinkList<ReceivedVideoFrame>
     let counters: Lock<RemoteVideoTrack.Counters>
     let engine: CallEngine
     let sync: SyncGroup
@@ -123,13 +143,10 @@ private struct VideoDecoding {
                 let note = VideoReceiver.Frame(
                     id: next, timestamp: frame.timestamp, captureTime: frame.captureTime.map { clock.instant(of: $0) },
                     size: frame.payload.count, isKeyFrame: frame.isKeyFrame)
-                let encoded = sinks.withLock { $0.encoded }
-                for sink in encoded {
-                    sink(
-                        ReceivedVideoFrame(
-                            payload: frame.payload, isKeyFrame: frame.isKeyFrame, timestamp: frame.timestamp,
-                            arrivedAt: frame.completed))
-                }
+                encoded.yield(
+                    ReceivedVideoFrame(
+                        payload: frame.payload, isKeyFrame: frame.isKeyFrame, timestamp: frame.timestamp,
+                        arrivedAt: frame.completed))
                 if case .accept = playout.insert(note, arrival: frame.completed) { waiting.append((next, frame)) }
             }
             decode(&playout, decoder, &waiting, &pictures, &pool)
@@ -176,9 +193,9 @@ private struct VideoDecoding {
             playout.setMinimumDelay(sync.video(delay, now: now))
         }
         counters.withLock { $0.size = VideoSize(width: picture.width, height: picture.height) }
-        let rendered = RenderedVideoFrame(
-            picture: picture, captureUnixNanoseconds: order.captureTime.map { clock.unixNanoseconds(at: $0) },
-            timestamp: order.timestamp, renderedAt: now)
-        for sink in sinks.withLock({ $0.rendered }) { sink(rendered) }
+        rendered.yield(
+            RenderedVideoFrame(
+                picture: picture, captureUnixNanoseconds: order.captureTime.map { clock.unixNanoseconds(at: $0) },
+                timestamp: order.timestamp, renderedAt: now))
     }
 }

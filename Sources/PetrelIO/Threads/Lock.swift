@@ -11,7 +11,6 @@ public import PetrelCore
 /// A mutex with a condition, around a value. The only lock of the project: the thread sanitizer understands pthread's
 /// and not the standard library's.
 public final class Lock<Value>: @unchecked Sendable {
-    // @unchecked: the value is touched only while the mutex is held.
     // @unchecked: `value` is touched only while `mutex` is held.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
@@ -86,15 +85,4 @@ public final class Lock<Value>: @unchecked Sendable {
         time.tv_nsec = Int(max(0, nanoseconds) % 1_000_000_000)
         return time
     }
-}
-
-/// The C library under one name, for the places where a member of ours has the name of one of its types.
-enum Platform {
-    #if canImport(Glibc)
-        typealias timespec = Glibc.timespec
-    #elseif canImport(Musl)
-        typealias timespec = Musl.timespec
-    #elseif canImport(Darwin)
-        typealias timespec = Darwin.timespec
-    #endif
 }

@@ -35,6 +35,9 @@ public final class Mailbox<Item: Sendable>: Sendable {
         return result ?? nil
     }
 
+    /// Throws away everything that waits.
+    public func removeAll() { _ = takeAll() }
+
     /// Everything that waits, without waiting.
     public func takeAll() -> [Item] {
         state.withLock { state in

@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+"""Drives two `petrel peer --stdio` processes as any program would, and checks what docs/use.md promises of the
+scriptable peer: messages, files, and that a misunderstood line is answered and forgiven.
+Usage: Tests/Scripts/peer-contract.py PROGRAM"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from queue import Empty, Queue
+
+program = os.path.realpath(sys.argv[1])
+work = tempfile.mkdtemp(prefix="petrel-peer-")
+failures = []
+
+
+def check(holds, what):
+    if not holds:
+        failures.append(what)
+
+
+class Peer:
+    def __init__(self, name):
+        self.name = name
+        self.process = subprocess.Popen(
+            [program, "peer", "--stdio"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+        self.messages = Queue()
+        self.candidates = []
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def read(self):
+        for line in self.process.stdout:
+            message = json.loads(line)  # Every line of standard output is one JSON object.
+            if message["type"] == "candidate":
+                self.candidates.append(message)
+            else:
+                self.messages.put(message)
+
+    def send(self, **message):
+        self.process.stdin.write(json.dumps(message) + "\n")
+        self.process.stdin.flush()
+
+    def wait(self, kind, seconds=30):
+        deadline = time.time() + seconds
+        while time.time() < deadline:
+            try:
+                message = self.messages.get(timeout=0.5)
+            except Empty:
+                continue
+            if message["type"] == kind:
+                return message
+        raise SystemExit(f"{self.name}: no '{kind}' within {seconds} s")
+
+    def folder(self):
+        return os.path.join(work, self.name)
+
+
+offerer, answerer = Peer("offerer"), Peer("answerer")
+for peer in (offerer, answerer):
+    peer.send(type="nonsense")
+    check("nonsense" in peer.wait("error")["message"], f"{peer.name}: an unknown message is named in the error")
+    peer.process.stdin.write("{half a line\n")
+    peer.wait("error")
+    peer.send(type="createOffer")
+    check("config" in peer.wait("error")["message"], f"{peer.name}: the order of messages is explained")
+    peer.send(type="config", out=peer.folder(), w=320, h=180, fps=25, sendVideo=True, recvVideo=True, maxKbps=500)
+    peer.wait("ready")
+offerer.send(type="createOffer")
+offer = offerer.wait("offer")
+answerer.send(type="offer", sdp=offer["sdp"])
+answer = answerer.wait("answer")
+offerer.send(type="answer", sdp=answer["sdp"])
+for other, peer in ((offerer, answerer), (answerer, offerer)):
+    for candidate in list(other.candidates):
+        peer.send(type="candidate", candidate=candidate["candidate"])
+for peer in (offerer, answerer):
+    message = peer.wait("conn")
+    check(message["state"] == "connected", f"{peer.name}: connected, not {message}")
+    check(abs(message.get("t", 0) - time.time() * 1000) < 60_000, f"{peer.name}: t is wall time in milliseconds")
+time.sleep(6)
+for peer in (offerer, answerer):
+    peer.send(type="finish")
+for peer in (offerer, answerer):
+    peer.wait("done")
+    peer.process.stdin.close()
+    check(peer.process.wait(timeout=20) == 0, f"{peer.name}: ends with exit code 0")
+
+for peer in (offerer, answerer):
+    def path(name):
+        return os.path.join(peer.folder(), name)
+
+    def rows(name):
+        with open(path(name)) as file:
+            return [[float(value) for value in line.split(",")] for line in file]
+
+    sent, received = rows("sent_video.csv"), rows("recv_video.csv")
+    check(len(sent) > 75, f"{peer.name}: {len(sent)} pictures sent in 6 s at 25 a second")
+    check(len(received) > 75, f"{peer.name}: {len(received)} pictures received in 6 s at 25 a second")
+    check(all(len(row) == 4 for row in sent + received), f"{peer.name}: wall, counter, width, height")
+    stamps = [row[1] for row in received]
+    check(sum(stamp >= 0 for stamp in stamps) > 0.99 * len(stamps), f"{peer.name}: stamps can be read")
+    check(stamps == sorted(stamps), f"{peer.name}: counters go up")
+    check(all(row[2:] == [320, 180] for row in received), f"{peer.name}: the size is that of the sender")
+    heard = os.path.getsize(path("recv_audio.s16")) / 2 / 48000
+    check(4 < heard < 9, f"{peer.name}: {heard:.1f} s of sound in 6 s")
+    with open(path("recv_audio.s16"), "rb") as file:
+        samples = memoryview(file.read()).cast("h")
+    check(max(abs(sample) for sample in samples) > 1000, f"{peer.name}: the sound is audible")
+    check(len(rows("recv_audio.csv")) > 30, f"{peer.name}: a row of sound about every 100 ms")
+    check(any(name.startswith("shot_") and name.endswith("_320x180.y") for name in os.listdir(peer.folder())),
+          f"{peer.name}: a shot every 2 s")
+    with open(path("events.json")) as file:
+        events = json.load(file)
+    check(all(events.get(key) for key in ("ice_connected", "conn_connected", "firstAudioPkt", "firstVideoPkt")),
+          f"{peer.name}: all events have a time: {events}")
+    with open(path("stats.json")) as file:
+        statistics = json.load(file)
+    check(len(statistics) >= 4 and any(entry["type"] == "inbound-rtp" for entry in statistics[-1]["r"]),
+          f"{peer.name}: W3C statistics once a second")
+
+for failure in failures:
+    print("FAILED:", failure)
+if failures:
+    sys.exit(1)
+subprocess.run(["rm", "-rf", work], check=True)
+print("petrel peer: all checks of the contract passed")
