@@ -36,6 +36,13 @@ let package = Package(
     products: [
         .library(name: "Petrel", targets: ["Petrel"]),
         .library(name: "PetrelLab", targets: ["PetrelLab"]),
+        // All rooms that do no I/O: nothing of NIO is built for them.
+        .library(
+            name: "PetrelSansIO",
+            targets: [
+                "PetrelCore", "PetrelWire", "PetrelSDP", "PetrelICE", "PetrelSecurity", "PetrelCongestion",
+                "PetrelMedia", "PetrelCodecs", "PetrelPlayout", "PetrelPeer", "PetrelScenario",
+            ]),
         .library(
             name: "PetrelRooms",
             targets: [
@@ -85,6 +92,8 @@ let package = Package(
         // L4 edges
         room("PetrelPlayout", ["PetrelCore", "PetrelCodecs"]),
         // Without MemberImportVisibility: beside NIO the compiler takes the fields of sockaddr_in for members of CNIOLinux.
+        // Cameras, microphones and media files, through the ffmpeg program
+        room("PetrelDevices", ["PetrelCodecs"]),
         room("PetrelIO", ["PetrelCore"] + nio, settings: Array(strict.dropLast())),
 
         // Lab: a network you can hold in your hand, and whole calls rehearsed on it in virtual time
@@ -102,15 +111,16 @@ let package = Package(
             "Petrel",
             [
                 "PetrelCore", "PetrelWire", "PetrelPeer", "PetrelMedia", "PetrelCongestion", "PetrelCodecs",
-                "PetrelPlayout", "PetrelIO", "PetrelICE", "PetrelSDP", "PetrelSecurity",
+                "PetrelPlayout", "PetrelIO", "PetrelDevices", "PetrelICE", "PetrelSDP", "PetrelSecurity",
                 .product(name: "Logging", package: "swift-log"),
             ]),
-        // What the petrel program needs beside the call: media files, the report, the live table
-        room("PetrelTools", ["PetrelCore", "PetrelCodecs"]),
+        // What the petrel program needs beside the call: recordings, the report, the live table
+        room("PetrelTools", ["PetrelCore", "PetrelCodecs", "PetrelDevices"]),
         .executableTarget(
             name: "PetrelCLI",
             dependencies: [
-                "Petrel", "PetrelLab", "PetrelCore", "PetrelIO", "PetrelCodecs", "PetrelTools",
+                "Petrel", "PetrelLab", "PetrelCore", "PetrelIO", "PetrelCodecs", "PetrelDevices",
+                "PetrelTools",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -141,7 +151,8 @@ let package = Package(
         tests(
             "Petrel",
             ["Petrel", "PetrelCore", "PetrelCodecs", "PetrelIO", .product(name: "Logging", package: "swift-log")]),
-        tests("PetrelTools", ["PetrelTools", "PetrelCodecs", "PetrelCore"]),
+        tests("PetrelTools", ["PetrelTools", "PetrelDevices", "PetrelCodecs", "PetrelCore"]),
+        tests("PetrelDevices", ["PetrelDevices", "PetrelCodecs"]),
         // The fuzz targets as functions: a test target replays them here, and the package Tests/Fuzz builds the same
         // sources with libFuzzer, which needs unsafe flags that this package must not have. In no product.
         .target(

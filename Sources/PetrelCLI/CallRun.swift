@@ -1,4 +1,5 @@
 internal import Foundation
+internal import PetrelDevices
 internal import PetrelIO
 internal import PetrelLab
 internal import PetrelTools

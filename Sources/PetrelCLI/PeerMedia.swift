@@ -1,6 +1,7 @@
 internal import Foundation
 internal import Petrel
 internal import PetrelCodecs
+internal import PetrelDevices
 internal import PetrelIO
 internal import PetrelTools
 

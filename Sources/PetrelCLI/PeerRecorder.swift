@@ -2,6 +2,7 @@ internal import Foundation
 internal import Petrel
 internal import PetrelCodecs
 internal import PetrelCore
+internal import PetrelDevices
 internal import PetrelIO
 internal import PetrelTools
 

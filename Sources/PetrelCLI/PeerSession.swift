@@ -2,6 +2,7 @@ internal import Foundation
 internal import Logging
 internal import Petrel
 internal import PetrelCodecs
+internal import PetrelDevices
 internal import PetrelTools
 
 /// What `petrel peer` does with the messages it gets.

@@ -147,7 +147,7 @@ struct RateWindow: Sendable {
             for stale in max(last + 1, bin - Int64(Self.bins) + 1)...bin { counts[index(stale)] = 0 }
         }
         newest = max(last, bin)
-        counts[index(bin)] += bytes
+        counts[index(bin)] &+= max(0, min(bytes, 1 << 20))
     }
 
     /// The rate, once half a second has been seen.

@@ -9,7 +9,8 @@ public final class FrameBuffer: @unchecked Sendable {
     public private(set) var count = 0
 
     public init(capacity: Int = 2048) {
-        storage = .allocate(byteCount: max(64, capacity), alignment: 64)
+        // What malloc gives is aligned enough; see SlotMemory for what more costs.
+        storage = .allocate(byteCount: max(64, capacity), alignment: 16)
     }
 
     /// A buffer with these bytes.
@@ -33,7 +34,7 @@ public final class FrameBuffer: @unchecked Sendable {
     /// Makes room for `capacity` bytes in all. Allocates only where the buffer was smaller.
     public func reserve(_ capacity: Int) {
         guard capacity > storage.count else { return }
-        let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: max(capacity, storage.count * 2), alignment: 64)
+        let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: max(capacity, storage.count * 2), alignment: 16)
         larger.copyMemory(from: bytes)
         storage.deallocate()
         storage = larger

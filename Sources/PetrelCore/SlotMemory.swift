@@ -8,16 +8,20 @@ public struct SlotMemory: ~Copyable, @unchecked Sendable {
     /// The bytes in each slot: a multiple of 64, so that every slot is aligned for the ciphers.
     public let stride: Int
     @usableFromInline let base: UnsafeMutableRawPointer
+    private let allocation: UnsafeMutableRawPointer
 
     /// Allocates `count` slots of at least `slotSize` bytes, zeroed.
     public init(count: Int, slotSize: Int) {
         self.count = max(1, count)
         stride = (max(1, slotSize) + 63) / 64 * 64
-        base = .allocate(byteCount: self.count * stride, alignment: 64)
+        // Aligned by hand: glibc before 2.38 cannot give the place of an aligned block to its like again (it looks for
+        // one larger by the alignment), so that the heap grew with every peer that came and went.
+        allocation = .allocate(byteCount: self.count * stride + 64, alignment: 16)
+        base = allocation.alignedUp(toMultipleOf: 64)
         base.initializeMemory(as: UInt8.self, repeating: 0, count: self.count * stride)
     }
 
-    deinit { base.deallocate() }
+    deinit { allocation.deallocate() }
 
     /// The bytes of slot `index`, for as long as the call that uses them lasts.
     /// - Precondition: `index` lies in `0..<count`; it is an index of the owner's making, never one from the wire.

@@ -107,6 +107,11 @@ extension ICEAgent {
         guard current.remote != nil, current.firstValidAt == nil, !configuration.isLite, state != .failed else {
             return nil
         }
+        // After a restart that leads nowhere the old pair may live on: then there is nothing more to give up, and a
+        // deadline would be due for ever.
+        if sendID != nil, !pairs.contains(where: { $0.generation == current.number && $0.state != .failed }) {
+            return nil
+        }
         let latest = pairs.reduce(current.begunAt) { $1.generation == current.number ? max($0, $1.phaseStart) : $0 }
         let deadline = min(latest, current.begunAt + ICETiming.patience) + ICETiming.patience
         return deadline

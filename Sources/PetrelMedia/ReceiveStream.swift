@@ -69,7 +69,8 @@ public final class ReceiveStream {
         if let highest = reception.highestSequence {
             let distance = sequences.peek(header.sequenceNumber) - highest
             if distance > Self.largestJump || distance < -Self.largestMisorder {
-                guard !isRepair, suspicious == header.sequenceNumber else {
+                guard !isRepair else { return nil }
+                guard suspicious == header.sequenceNumber else {
                     suspicious = header.sequenceNumber &+ 1
                     return nil
                 }

@@ -139,13 +139,6 @@ extension Peer {
         }
     }
 
-    /// Changes the bounds of what the path is thought to carry.
-    public func setBandwidth(minimum: DataRate, maximum: DataRate) {
-        leastRate = minimum
-        estimator.setLimits(minimum: minimum, maximum: maximum)
-        applyRate()
-    }
-
     /// Repair may take this share of the rate from the encoders: beyond it the picture would vanish for its own sake.
     static let largestRepairShare = 0.5
 
@@ -161,6 +154,13 @@ extension Peer {
         repairMeasured = (now, bytes)
         let rate = DataRate(bytes: Int(clamping: bytes &- last.bytes), over: passed)
         repairRate = repairRate + (rate - repairRate) * min(1, passed.seconds)
+    }
+
+    /// Changes the bounds of what the path is thought to carry.
+    public func setBandwidth(minimum: DataRate, maximum: DataRate) {
+        leastRate = minimum
+        estimator.setLimits(minimum: minimum, maximum: maximum)
+        applyRate()
     }
 
     /// Tells the encoders what they may produce when that has changed by more than a trifle.

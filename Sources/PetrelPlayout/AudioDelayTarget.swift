@@ -19,7 +19,7 @@ struct AudioDelayTarget: Sendable {
     private static let costPerLostShare = 200.0
 
     private var baseline = ArrivalBaseline(window: AudioDelayTarget.window)
-    private var worst = DelayHistogram(bucketCount: 1024, forgetFactor: 0.92)
+    private var worst = DelayHistogram(bucketCount: 1024, forgetFactor: 0.9)
     private var reordered = DelayHistogram(bucketCount: 64, forgetFactor: 0.9993)
     private var intervalStart: Int64?
     private var intervalWorst: Int64 = 0

@@ -75,6 +75,23 @@ public final class VirtualCall {
         flush(endpoint)
     }
 
+    /// Gives one side a datagram as if the network had brought it, and sends what it answers.
+    @discardableResult
+    public func inject(_ bytes: [UInt8], from source: TransportAddress, toCaller: Bool) -> Verdict {
+        let endpoint = toCaller ? caller : callee
+        let slot = scratch.slot(0)
+        let length = min(bytes.count, slot.count)
+        slot.copyBytes(from: bytes.prefix(length))
+        let local = endpoint.clock.local(now)
+        let verdict = endpoint.peer.receive(
+            UnsafeMutableRawBufferPointer(rebasing: slot[..<length]), from: source, to: endpoint.address, now: local,
+            into: &endpoint.batch)
+        endpoint.takeEvents(now: local)
+        endpoint.watch(now: local)
+        flush(endpoint)
+        return verdict
+    }
+
     /// Runs a new offer and answer between the two (a track was added, ICE restarts).
     public func negotiate(offerer isCaller: Bool) throws {
         let (from, to) = isCaller ? (caller, callee) : (callee, caller)
@@ -121,8 +138,10 @@ public final class VirtualCall {
                 .zero + configuration.signallingDelay,
                 { call in
                     let callee = call.callee
-                    let answer = callee.announced(
+                    var answer = callee.announced(
                         try callee.peer.answer(offer: offer, now: callee.clock.local(call.now), into: &callee.batch))
+                    if let rewrite = call.configuration.rewriteAnswer { answer = rewrite(answer) }
+                    let final = answer
                     call.flush(callee)
                     call.signals.append(
                         (
@@ -130,7 +149,7 @@ public final class VirtualCall {
                             { call in
                                 let caller = call.caller
                                 try caller.peer.accept(
-                                    answer: answer, now: caller.clock.local(call.now), into: &caller.batch)
+                                    answer: final, now: caller.clock.local(call.now), into: &caller.batch)
                                 call.flush(caller)
                                 if let delay = call.configuration.trickleDelay { call.trickle(after: delay) }
                             }

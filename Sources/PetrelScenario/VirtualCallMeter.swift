@@ -14,18 +14,18 @@ public final class VirtualCallMeter {
         public var isCodec: Bool { self != .testMedia }
     }
 
-    private let clock: () -> Int64
+    private let stopwatch: () -> Int64
     private var totals = [Int64](repeating: 0, count: Part.allCases.count)
 
     /// - Parameter clock: nanoseconds since any moment.
-    public init(clock: @escaping () -> Int64) { self.clock = clock }
+    public init(clock: @escaping () -> Int64) { stopwatch = clock }
 
     /// What `part` has taken so far, in nanoseconds.
     public func spent(_ part: Part) -> Int64 { totals[Part.allCases.firstIndex(of: part) ?? 0] }
 
     func add<Result, Failure: Error>(_ part: Part, _ work: () throws(Failure) -> Result) throws(Failure) -> Result {
-        let start = clock()
-        defer { totals[Part.allCases.firstIndex(of: part) ?? 0] += clock() - start }
+        let start = stopwatch()
+        defer { totals[Part.allCases.firstIndex(of: part) ?? 0] += stopwatch() - start }
         return try work()
     }
 }

@@ -30,9 +30,9 @@ import Testing
             #expect(ProcessInfo.processInfo.environment["CI"] != "true", "vectors are required in CI")
             return
         }
-        // Every file through every target, fitting or not, and then the forms made for the target. A few are captures
-        // of many datagrams: their beginning does.
-        for entry in entries {
+        // Every file through every parser, fitting or not, and then the forms made for the target. A few are captures
+        // of many datagrams: their beginning does. To a target that reads actions a file is an argument of them.
+        for entry in entries where !target.readsActions {
             Self.replay(target, .init(name: entry.name, bytes: Array(entry.bytes.prefix(target.maximumInput))))
         }
         for seed in target.seeds(entries) where seed.bytes.count <= target.maximumInput { Self.replay(target, seed) }
@@ -63,9 +63,10 @@ extension FuzzTarget {
     /// for each input have fewer.
     var mutationsInTests: Int {
         switch self {
-        case .wholePeer: 100
-        case .dtlsDatagram: 400
-        case .sdpParse, .sdpOfferToAnswer, .audioReceiver, .videoAssembler, .iceAgent: 1000
+        case .wholePeer: 60
+        case .iceAgent, .dtlsDatagram, .videoAssembler: 300
+        case .srtpOpen: 600
+        case .sdpParse, .sdpOfferToAnswer, .audioReceiver: 1000
         default: 3000
         }
     }

@@ -3,7 +3,7 @@ import Testing
 /// Rule: what is public says what it is. The counts of what does not may only fall.
 enum DocumentationRule {
     /// Public declarations without a comment, per room. Aim: none, and then the room leaves the table.
-    static let allowed: [String: Int] = ["PetrelTools": 120]
+    static let allowed: [String: Int] = ["PetrelTools": 80, "PetrelDevices": 40]
 
     private static let modifiers: Set<String> = [
         "public", "open", "package", "internal", "fileprivate", "private", "final", "static", "class", "mutating",

@@ -60,14 +60,18 @@ enum House {
             arrows: [
                 "PetrelCore", "PetrelWire", "PetrelSDP", "PetrelICE", "PetrelSecurity", "PetrelMedia",
                 "PetrelCongestion",
-                "PetrelPeer", "PetrelCodecs", "PetrelPlayout", "PetrelIO",
+                "PetrelPeer", "PetrelCodecs", "PetrelPlayout", "PetrelIO", "PetrelDevices",
             ],
             foreign: system.union(["Logging"])),
+        "PetrelDevices": Room(
+            level: 4, arrows: ["PetrelCodecs"],
+            foreign: system.union(["Foundation", "Dispatch", "Synchronization"])),
         "PetrelTools": Room(
-            level: 4, arrows: ["PetrelCore", "PetrelCodecs"],
+            level: 5, arrows: ["PetrelCore", "PetrelCodecs", "PetrelDevices"],
             foreign: system.union(["Foundation", "Dispatch", "Synchronization"])),
         "PetrelCLI": Room(
-            level: 5, arrows: ["Petrel", "PetrelLab", "PetrelCore", "PetrelCodecs", "PetrelIO", "PetrelTools"],
+            level: 5,
+            arrows: ["Petrel", "PetrelLab", "PetrelCore", "PetrelCodecs", "PetrelIO", "PetrelDevices", "PetrelTools"],
             foreign: system.union(["ArgumentParser", "Logging", "Foundation"])),
     ]
 

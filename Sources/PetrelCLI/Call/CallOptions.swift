@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import PetrelDevices
 internal import PetrelTools
 
 /// The options of `petrel call`, checked: what they say can be done, as far as that shows without doing it.

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
 internal import PetrelCore
+internal import PetrelDevices
 internal import PetrelLab
 internal import PetrelTools
 

@@ -1,4 +1,5 @@
 internal import Foundation
+public import PetrelDevices
 
 /// Writes VP8 frames into an IVF file: what a receiver gave its decoder, frame by frame, not encoded again.
 ///

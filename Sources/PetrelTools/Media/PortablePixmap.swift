@@ -1,5 +1,6 @@
 internal import Foundation
 public import PetrelCodecs
+public import PetrelDevices
 
 /// Pictures as PPM files, which every viewer and every script reads.
 public enum PortablePixmap {

@@ -1,4 +1,5 @@
 internal import Foundation
+public import PetrelDevices
 internal import Synchronization
 
 /// Writes received VP8 frames and Opus packets into a WebM file (RFC 9559) with the times at which they were shown and

@@ -1,4 +1,5 @@
 internal import Foundation
+public import PetrelDevices
 
 /// Fills the folder of a report: `report.json`, `timeline.json` and pairs of pictures; then has the picture drawn.
 ///

@@ -1,4 +1,5 @@
 internal import Foundation
+public import PetrelDevices
 internal import Synchronization
 
 /// Writes the events of a peer as lines of text into a file. May be called from every thread; lines are collected and

@@ -1,5 +1,6 @@
 internal import Foundation
 public import PetrelCodecs
+public import PetrelDevices
 internal import Synchronization
 
 /// The files that a scriptable peer (`petrel peer --stdio`) writes: a contract with test rigs and other programs.

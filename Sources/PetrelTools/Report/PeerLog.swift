@@ -1,4 +1,5 @@
 internal import Foundation
+public import PetrelDevices
 
 /// Everything that one peer of a call wrote down, sorted by kind, in the order in which it happened.
 public struct PeerLog: Equatable, Sendable {

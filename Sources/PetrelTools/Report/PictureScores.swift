@@ -1,4 +1,5 @@
 public import PetrelCodecs
+public import PetrelDevices
 
 /// How good the pictures were that the viewer saw: compared with those sent, after the call.
 ///

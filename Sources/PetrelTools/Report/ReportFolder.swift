@@ -1,4 +1,5 @@
 internal import Foundation
+public import PetrelDevices
 
 /// The folder of a report: it appears under its name when it is whole, and not before.
 ///

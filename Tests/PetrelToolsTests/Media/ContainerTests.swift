@@ -1,6 +1,7 @@
 import Foundation
 import PetrelCodecs
 import PetrelCore
+import PetrelDevices
 import Testing
 
 @testable import PetrelTools

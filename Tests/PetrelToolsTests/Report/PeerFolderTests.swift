@@ -1,5 +1,6 @@
 import Foundation
 import PetrelCodecs
+import PetrelDevices
 import PetrelTools
 import Testing
 

@@ -71,7 +71,7 @@ func withCopy<Result>(
     of bytes: UnsafeRawBufferPointer, room: Int = 0, _ body: (UnsafeMutableRawBufferPointer) -> Result
 ) -> Result {
     // Not one octet more than asked for, so that the address sanitizer sees every step beyond it.
-    let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: max(1, bytes.count + room), alignment: 64)
+    let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: max(1, bytes.count + room), alignment: 16)
     defer { copy.deallocate() }
     copy.initializeMemory(as: UInt8.self, repeating: 0)
     copy.copyMemory(from: bytes)

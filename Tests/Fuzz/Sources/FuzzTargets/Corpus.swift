@@ -101,6 +101,14 @@ public enum Corpus {
 }
 
 extension FuzzTarget {
+    /// Whether the target reads a list of actions, so that a file is no input of it but an argument of an action.
+    public var readsActions: Bool {
+        switch self {
+        case .wholePeer, .iceAgent, .audioReceiver, .videoAssembler, .srtpOpen, .dtlsDatagram: true
+        default: false
+        }
+    }
+
     /// The inputs made of corpus entries: each entry as it is, and for targets that read actions the entries as
     /// arguments of the actions that take bytes.
     public func seeds(_ entries: [Corpus.Entry]) -> [Corpus.Entry] {
@@ -147,6 +155,20 @@ extension FuzzTarget {
                     input.chunk(entry.bytes)
                 }
             }
+        case .audioReceiver:
+            // Two packets in order, the entry as the next one, and as much time as they last.
+            return grouped(datagrams, beginning: [0]) { input, entry in
+                input.bytes += [5, 0, 5, 0, 10, 0, 3, 0xC0]
+                input.chunk(entry.bytes)
+                input.bytes += [0, 0, 0, 0, 0]
+            }
+        case .videoAssembler:
+            // The entry as the payload of one packet of a frame.
+            return grouped(datagrams, beginning: [0, 0, 1, 0, 0, 0, 1]) { input, entry in
+                input.bytes += [0, 3]
+                input.chunk(entry.bytes)
+                input.bytes += [8 | 128, 8, 0, 0]
+            }
         case .wholePeer:
             return wholePeerSeeds(entries)
         default:
@@ -163,25 +185,36 @@ extension FuzzTarget {
                 input.chunk(entry.bytes)
             }
         }
-        // Eight at a time: a connection costs more than what follows it.
         let datagrams = entries.filter { !$0.bytes.isEmpty && $0.bytes.count <= 1400 }
-        for start in stride(from: 0, to: datagrams.count, by: 8) {
-            let group = datagrams[start..<min(start + 8, datagrams.count)]
-            for mode: UInt8 in 0..<3 {
-                seeds.append(
-                    written("\(group.first?.name ?? "") and following (scene \(mode))") { input in
-                        input.byte(mode)
-                        for entry in group {
-                            for code: UInt8 in mode == 0 ? [6] : [6, 12, 13] {
-                                input.byte(code)
-                                input.chunk(entry.bytes)
-                            }
-                            input.bytes += [0, 0x42, 2]
-                        }
-                    })
+        for mode: UInt8 in 0..<3 {
+            seeds += grouped(datagrams, beginning: [mode]) { input, entry in
+                for code: UInt8 in mode == 0 ? [6] : [6, 12, 13] {
+                    input.byte(code)
+                    input.chunk(entry.bytes)
+                }
+                input.bytes += [0, 0x42, 2]
             }
         }
         return seeds
+    }
+
+    /// Up to eight entries in one input: to set up what takes them costs more than they do.
+    private func grouped(
+        _ entries: [Corpus.Entry], beginning: [UInt8], _ write: (inout InputWriter, Corpus.Entry) -> Void
+    ) -> [Corpus.Entry] {
+        var groups: [Corpus.Entry] = []
+        var count = 8
+        for entry in entries {
+            var next = InputWriter()
+            write(&next, entry)
+            if count == 8 || (groups.last?.bytes.count ?? 0) + next.bytes.count > maximumInput {
+                groups.append(Corpus.Entry(name: "\(entry.name) and following, \(beginning)", bytes: beginning))
+                count = 0
+            }
+            groups[groups.count - 1].bytes += next.bytes
+            count += 1
+        }
+        return groups
     }
 
     private func written(_ name: String, _ write: (inout InputWriter) -> Void) -> Corpus.Entry {

@@ -80,8 +80,8 @@ func fuzzOpusTOC(_ input: UnsafeRawBufferPointer) {
 /// Retransmissions: an original that was wrapped comes out as it went in, but for its padding.
 func fuzzRTX(_ input: UnsafeRawBufferPointer) {
     guard let header = try? RTPHeader(parsing: input.bytes) else { return }
-    let room = UnsafeMutableRawBufferPointer.allocate(byteCount: input.count + 2, alignment: 64)
-    let back = UnsafeMutableRawBufferPointer.allocate(byteCount: input.count + 2, alignment: 64)
+    let room = UnsafeMutableRawBufferPointer.allocate(byteCount: input.count + 2, alignment: 16)
+    let back = UnsafeMutableRawBufferPointer.allocate(byteCount: input.count + 2, alignment: 16)
     defer {
         room.deallocate()
         back.deallocate()

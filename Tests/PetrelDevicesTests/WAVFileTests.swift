@@ -1,5 +1,5 @@
 import Foundation
-import PetrelTools
+import PetrelDevices
 import Testing
 
 @Suite struct WAVFileTests {

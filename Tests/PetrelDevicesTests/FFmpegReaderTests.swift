@@ -2,7 +2,7 @@ import Foundation
 import PetrelCodecs
 import Testing
 
-@testable import PetrelTools
+@testable import PetrelDevices
 
 @Suite(.enabled(if: FFmpeg.isThere), .serialized) struct FFmpegReaderTests {
     /// A lossless clip whose pictures have a grey that says which one it is: picture n has luma 40 + 8 n.

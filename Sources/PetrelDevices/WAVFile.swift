@@ -153,14 +153,3 @@ public final class WAVReader: SoundReader {
 
     public func close() { position.withLock { $0 = -1 } }
 }
-
-/// The reason in an error of Foundation, without the rest.
-func readable(_ error: any Error) -> String {
-    let error = error as NSError
-    if let underlying = error.userInfo[NSUnderlyingErrorKey] as? NSError { return readable(underlying) }
-    if error.domain == NSPOSIXErrorDomain { return String(cString: strerror(Int32(error.code))) }
-    if error.code == CocoaError.fileReadNoSuchFile.rawValue || error.code == CocoaError.fileNoSuchFile.rawValue {
-        return "No such file or directory"
-    }
-    return error.localizedDescription
-}

@@ -1,0 +1,81 @@
+import Foundation
+import PetrelCongestion
+import PetrelCore
+import PetrelICE
+import PetrelLab
+import PetrelMedia
+import PetrelScenario
+import PetrelSecurity
+import PetrelWire
+import Testing
+
+@testable import PetrelPeer
+
+/// Beginnings and ends.
+@Suite(.serialized) struct LifeCycleTests {
+    @Test("C84: closed at any moment, and twice, a peer is silent and forgets its deadlines")
+    func closeAtAnyMoment() throws {
+        for milliseconds in [0, 1, 15, 25, 45, 65, 85, 105, 125, 300, 1000] {
+            let call = try VirtualCall.fresh()
+            call.run(until: .zero + .milliseconds(milliseconds))
+            for isCaller in [true, false] {
+                call.withPeer(caller: isCaller) { peer, now, out in
+                    peer.close(now: now, into: &out)
+                    #expect(peer.nextDeadline == .distantFuture)
+                    let sent = out.count
+                    peer.close(now: now, into: &out)
+                    peer.handleTimeout(now: now + .seconds(60), into: &out)
+                    #expect(out.count == sent)
+                    #expect(peer.state == .closed)
+                    #expect(peer.senders.allSatisfy { !peer.canSend($0.id) })
+                }
+            }
+            let sent = call.network.sent
+            call.run(until: call.now + .seconds(40))
+            #expect(call.network.sent == sent, "closed after \(milliseconds) ms")
+        }
+    }
+
+    @Test("C84: a peer that fails or is closed by the other side has no work left")
+    func closeByTheOther() throws {
+        let call = try VirtualCall.running()
+        call.withPeer(caller: true) { peer, now, out in peer.close(now: now, into: &out) }
+        call.run(until: call.now + .milliseconds(100))
+        #expect(call.calleePeer.failure == .closedByRemote)
+        let sent = call.network.sent
+        call.run(until: call.now + .seconds(2))
+        #expect(call.network.sent - sent < 30, "no media, a few checks at most")
+        call.withPeer(caller: false) { peer, now, out in peer.close(now: now, into: &out) }
+        #expect(call.calleePeer.nextDeadline == .distantFuture)
+    }
+
+    private func residentKilobytes() -> Int {
+        guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
+            let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmRSS:") })
+        else { return 0 }
+        return Int(line.filter(\.isNumber)) ?? 0
+    }
+
+    @Test("C85: 1,000 calls made and closed leave no memory behind")
+    func thousandCalls() throws {
+        weak var caller: Peer?
+        weak var callee: Peer?
+        var first = 0
+        for cycle in 0..<1000 {
+            let call = try VirtualCall.fresh(seed: UInt64(cycle))
+            call.run(until: .zero + .seconds(1)) {
+                $0.callerPeer.state != .connected || $0.calleePeer.state != .connected
+            }
+            #expect(call.callerPeer.state == .connected && call.calleePeer.state == .connected)
+            for isCaller in [true, false] {
+                call.withPeer(caller: isCaller) { peer, now, out in peer.close(now: now, into: &out) }
+            }
+            (caller, callee) = (call.callerPeer, call.calleePeer)
+            if cycle == 200 { first = residentKilobytes() }
+        }
+        #expect(caller == nil && callee == nil)
+        let last = residentKilobytes()
+        print("C85: \(first) kB resident after 200 calls, \(last) kB after 1,000")
+        #expect(last - first <= 2000)
+    }
+}
