@@ -46,7 +46,7 @@ test:
 	began=$$SECONDS
 	$(SWIFT) test --skip-build --disable-xctest --scratch-path "$(BUILD)" $(if $(FILTER),--filter "$(FILTER)")
 	echo "tests run in $$((SECONDS - began)) s" >&2
-	$(if $(FILTER),,$(MAKE) alloc-test BUILD="$(BUILD)")
+	$(if $(FILTER),,BUILD="$(BUILD)" Scripts/alloc-test.sh)
 
 ## alloc-test: count heap allocations of the packet path (release build; Linux)
 .PHONY: alloc-test
