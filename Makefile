@@ -95,6 +95,11 @@ lint:
 docs:
 	Scripts/docs.sh
 
+## examples: build and run the examples, and check what they did
+.PHONY: examples
+examples:
+	Scripts/examples.sh
+
 ## clean: remove what was built; what was fetched (.assets, .venv) stays
 .PHONY: clean
 clean:

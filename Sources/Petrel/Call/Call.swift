@@ -126,8 +126,9 @@ public final class Call: Sendable {
 
     /// Ends the call: says good-bye, closes sockets and stops all threads.
     ///
-    /// Nothing of yours is called any more once it has returned: it waits for what is running, a sink or a source that
-    /// has not returned yet. It may be called in any state, more than once, and at the same time.
+    /// Nothing of yours is called any more once it has returned: it waits for a sink that is still at work, and up to
+    /// two seconds for a source that was asked before and has not answered yet. It may be called in any state, more
+    /// than once, and at the same time.
     public func close() async {
         let task = update { state in
             if let closing = state.closing { return closing }

@@ -27,14 +27,25 @@ final class SourceThread: Sendable {
         }
     }
 
-    /// Stops asking, and waits until the source has returned from what it was asked last.
+    /// How long ``close()`` waits for a source that does not return: a camera or a pipe that gives nothing more may
+    /// never do so, and what it gave would be thrown away.
+    static let longestWait = TimeDelta.seconds(2)
+
+    /// Stops asking, and waits until the source has returned from what it was asked last, but not for ever: the thread
+    /// of one that stays away ends when it comes back.
     func close() async {
         let threads = state.withLock { state in
             state.isClosed = true
             return state.retired + [state.current].compactMap(\.self)
         }
         for thread in threads { thread.stop() }
-        for thread in threads { await thread.ended() }
+        let end = MonotonicClock.now + Self.longestWait
+        // A task of its own, so that one that was cancelled waits as well.
+        await Task {
+            while threads.contains(where: { !$0.hasEnded }), MonotonicClock.now < end {
+                try? await Task.sleep(for: .milliseconds(1))
+            }
+        }.value
     }
 }
 
