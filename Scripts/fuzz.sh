@@ -6,6 +6,7 @@
 # again and where to keep it. The corpora grow under the build folder from run to run.
 #
 #   BUILD=FOLDER             where to build and keep corpora: .build/fuzz
+#   PETREL_FUZZ_TIMEOUT=5    seconds that one input may take: 1, for a machine that does nothing else
 #   PETREL_FUZZ_ADDRESS=no   without the address sanitizer: faster, and blind inside memory that C hands out
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -73,7 +74,7 @@ for target in "${targets[@]}"; do
     demux_and_rtp | rtx | srtp_open) length=2000 dictionary=rtp ;;
     *) length=4096 dictionary="" ;;
     esac
-    options=(-max_total_time="$seconds" -timeout=1 -rss_limit_mb=512 -malloc_limit_mb=64 -max_len="$length"
+    options=(-max_total_time="$seconds" -timeout="${PETREL_FUZZ_TIMEOUT:-1}" -rss_limit_mb=512 -malloc_limit_mb=64 -max_len="$length"
         -artifact_prefix="$findings/" -print_final_stats=1 -verbosity=1)
     if [ -n "$dictionary" ]; then options+=(-dict="$dictionaries/$dictionary.dict"); fi
     status=0
