@@ -53,11 +53,12 @@ test:
 alloc-test:
 	BUILD="$(BUILD)" Scripts/alloc-test.sh
 
-## bench-packets: time and heap allocations per packet
+## bench-packets: time and heap allocations per packet, then of the driver
 .PHONY: bench-packets
 bench-packets:
 	Scripts/setup.sh tools
 	BUILD="$(BUILD)" Scripts/bench.sh packets $(ARGS)
+	BUILD="$(BUILD)" Scripts/bench.sh driver
 
 ## bench-clean: latency on clean links, in virtual time (ARGS=seconds)
 .PHONY: bench-clean

@@ -36,6 +36,13 @@ let package = Package(
     products: [
         .library(name: "Petrel", targets: ["Petrel"]),
         .library(name: "PetrelLab", targets: ["PetrelLab"]),
+        // All rooms that do no I/O: nothing of NIO is built for them.
+        .library(
+            name: "PetrelSansIO",
+            targets: [
+                "PetrelCore", "PetrelWire", "PetrelSDP", "PetrelICE", "PetrelSecurity", "PetrelCongestion",
+                "PetrelMedia", "PetrelCodecs", "PetrelPlayout", "PetrelPeer", "PetrelScenario",
+            ]),
         .library(
             name: "PetrelRooms",
             targets: [

@@ -31,7 +31,8 @@ public final class VP8Encoder {
         public var errorResilient: Bool
         /// Whether the encoder may leave out frames to keep to its rate.
         public var dropsFrames: Bool
-        /// The most bits of a key frame in percent of the average frame; zero: no limit.
+        /// The most bits of a key frame in percent of the average frame; zero: no limit. A small first picture is there
+        /// sooner, above all where packets are lost; the next few frames make it sharp.
         public var maximumKeyFramePercent: Int
         /// The finest and the coarsest quantizer in libvpx's scale, 0 to 63.
         public var minimumQuantizer: Int
@@ -50,7 +51,7 @@ public final class VP8Encoder {
             speed = 8
             errorResilient = true
             dropsFrames = false
-            maximumKeyFramePercent = 500
+            maximumKeyFramePercent = 250
             minimumQuantizer = 2
             maximumQuantizer = 60
             staticThreshold = 1

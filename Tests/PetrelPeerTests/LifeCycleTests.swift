@@ -48,35 +48,4 @@ import Testing
         call.withPeer(caller: false) { peer, now, out in peer.close(now: now, into: &out) }
         #expect(call.calleePeer.nextDeadline == .distantFuture)
     }
-
-    private func residentKilobytes() -> Int {
-        guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
-            let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmRSS:") })
-        else { return 0 }
-        return Int(line.filter(\.isNumber)) ?? 0
-    }
-
-    @Test("C85: 1,000 calls made and closed leave no memory behind")
-    func thousandCalls() throws {
-        weak var caller: Peer?
-        weak var callee: Peer?
-        var first = 0
-        for cycle in 0..<500 {
-            // Two peers each.
-            let call = try VirtualCall.fresh(seed: UInt64(cycle))
-            call.run(until: .zero + .seconds(1)) {
-                $0.callerPeer.state != .connected || $0.calleePeer.state != .connected
-            }
-            #expect(call.callerPeer.state == .connected && call.calleePeer.state == .connected)
-            for isCaller in [true, false] {
-                call.withPeer(caller: isCaller) { peer, now, out in peer.close(now: now, into: &out) }
-            }
-            (caller, callee) = (call.callerPeer, call.calleePeer)
-            if cycle == 100 { first = residentKilobytes() }
-        }
-        #expect(caller == nil && callee == nil)
-        let last = residentKilobytes()
-        print("C85: \(first) kB resident after 200 peers, \(last) kB after 1,000")
-        #expect(last - first <= 20_000)
-    }
 }

@@ -138,7 +138,9 @@ extension LiveTests {
             try await withPair(logged) { pair in
                 try await pair.a.addAudio(TestSpeechSource())
                 try await pair.connect()
-                #expect(blocked.withLock { $0 } == 1, "the first line blocks")
+                #expect(
+                    blocked.withLock { $0 } >= 1,
+                    "the first line blocks, for longer than it takes to connect on a quiet machine")
                 try await expectLife(pair)
                 try await eventually("the other lines") { blocked.withLock { $0 } > 1 }
             }

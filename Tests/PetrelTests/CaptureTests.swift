@@ -136,8 +136,8 @@ extension LiveTests {
             #expect(shareOfSpeech(datagrams) > 0.9)
             // RTP of VP8: the start of a key frame holds the start code 9d 01 2a (RFC 6386 section 9.1).
             let keyFrames = datagrams.count { datagram in
-                datagram.payload.count > 40
-                    && (0..<40).contains { datagram.payload[$0...].starts(with: [0x9D, 0x01, 0x2A]) }
+                datagram.payload.count > 100
+                    && (0..<100).contains { datagram.payload[$0...].starts(with: [0x9D, 0x01, 0x2A]) }
             }
             #expect(keyFrames >= 1)
             // RTCP: sender reports and receiver reports have known types.

@@ -15,8 +15,6 @@ import Testing
         return result.traceHash
     }
 
-    static let childKey = "PETREL_TRACE_HASH_FILE"
-
     @Test func sameSeedSameBytes() throws {
         let first = try Self.traceHash(seed: 7)
         #expect(try Self.traceHash(seed: 7) == first)
@@ -26,42 +24,13 @@ import Testing
     /// This test runs this very test program twice more. Every process hashes its dictionaries with another seed and
     /// has its memory elsewhere: what leans on either shows here.
     @Test func sameBytesInSeparateProcesses() throws {
-        let environment = ProcessInfo.processInfo.environment
-        if let file = environment[Self.childKey] {
+        if let file = OwnProcess.answerFile {
             try "\(Self.traceHash(seed: 7))".write(toFile: file, atomically: true, encoding: .utf8)
             return
         }
         let own = try Self.traceHash(seed: 7)
-        let arguments = try String(contentsOfFile: "/proc/self/cmdline", encoding: .utf8)
-            .split(separator: "\0").map(String.init)
-        guard let program = arguments.first else { return }
-        // Keep how the test library is run; replace what it filters.
-        var kept: [String] = []
-        var skipNext = false
-        for argument in arguments.dropFirst() {
-            if skipNext { skipNext = false; continue }
-            if ["--filter", "--skip", "--xunit-output", "--event-stream-output-path"].contains(argument) {
-                skipNext = true
-                continue
-            }
-            kept.append(argument)
-        }
-        kept += ["--filter", "sameBytesInSeparateProcesses"]
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("petrel-trace-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
         for run in 1...2 {
-            let file = folder.appendingPathComponent("hash\(run)").path
-            let child = Process()
-            child.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-            child.arguments = kept
-            child.environment = environment.merging([Self.childKey: file]) { $1 }
-            child.standardOutput = FileHandle.nullDevice
-            child.standardError = FileHandle.nullDevice
-            try child.run()
-            child.waitUntilExit()
-            let text = try String(contentsOfFile: file, encoding: .utf8)
-            #expect(text == "\(own)", "process \(run) of \(program)")
+            #expect(try OwnProcess.run("sameBytesInSeparateProcesses") == "\(own)", "process \(run)")
         }
     }
 }

@@ -50,7 +50,6 @@ import Testing
     @Test("C75: after an outage media is back within a second, without a restart", arguments: [1, 10])
     func outage(seconds: Int) throws {
         let call = try VirtualCall(.synthetic("delay=25,outage=3+\(seconds)", seconds: Double(seconds) + 8))
-        let before = call.callerPeer.statistics(now: .zero).ice
         let result = call.run()
         let back = 3 + Double(seconds)
         for (name, direction) in result.directions {
@@ -64,7 +63,6 @@ import Testing
         }
         #expect(call.callerPeer.state == .connected && call.calleePeer.state == .connected)
         #expect(!result.callerStates.contains { $0.state.hasPrefix("failed") })
-        _ = before
     }
 
     @Test("C76: after a NAT rebinding media pauses for no more than 250 ms and a round trip", arguments: [20, 50])
@@ -122,7 +120,6 @@ import Testing
         #expect(call.calleePeer.failure == .closedByRemote)
         #expect(call.calleeLog.tracksRemoved.count == 2, "BYE ended both tracks")
         #expect(log.count(from: 2.001, to: 4) == 0, "a closed peer is silent")
-        #expect(call.calleePeer.nextDeadline == .distantFuture || call.calleePeer.nextDeadline > .zero)
     }
 
     @Test func restartInMidCall() throws {

@@ -1,3 +1,4 @@
+import BenchSupport
 import PetrelCore
 import PetrelMedia
 import PetrelWire
@@ -10,19 +11,12 @@ enum PacketBenchmark {
     static let warmUp = 3_000
     static let runs = 7
 
-    struct Row {
-        var name: String
-        var cipher: Cipher?
-        /// Nanoseconds per packet of each run.
-        var times: [Double] = []
-        var counted = Tally()
-        /// Whether nothing of ours may be allocated here.
-        var isGated = true
-    }
+    private static let conditions =
+        "Times: thread CPU, median of \(runs) runs of at least \(packets) packets each, after \(warmUp) to warm up."
 
     /// Measures and prints.
     /// - Returns: false where `checks` was asked for and a path allocates, or nothing could be counted.
-    static func run(checks: Bool, plants: Bool, hasDriver: Bool) async throws -> Bool {
+    static func run(checks: Bool, plants: Bool) throws -> Bool {
         let counter = AllocationCounter()
         if checks, counter == nil {
             print("FAIL: nothing is preloaded that counts allocations (see Scripts/alloc-test.sh)")
@@ -44,12 +38,9 @@ enum PacketBenchmark {
             if let counter { try subject.count(counter, plants: plants) }
             rows += subject.rows
         }
-        if hasDriver, !checks {
-            rows += try await DriverBenchmark.rows(counter: counter, runs: runs, packets: packets)
-        }
-        report(rows, isCounted: counter != nil)
+        Row.report(rows, conditions: conditions, isCounted: counter != nil)
         guard checks else { return true }
-        let wrong = rows.filter { $0.isGated && ($0.counted.own > 0 || $0.counted.packets < 10_000) }
+        let wrong = rows.filter { $0.counted.own > 0 || $0.counted.packets < 10_000 }
         for row in wrong {
             print("FAIL: \(row.name): \(row.counted.own) allocations over \(row.counted.packets) packets")
         }
@@ -72,7 +63,7 @@ enum PacketBenchmark {
             rows = [
                 "video: frame to wire", "video: wire to frame", "audio: packet to wire", "audio: wire to packet",
                 "video, 10 % lost: wire to frame",
-            ].map { Row(name: $0, cipher: cipher) }
+            ].map { Row(name: $0, cipher: cipher.rawValue) }
             for pair in [clean, lossy] {
                 while pair.receiveVideo.packets < warmUp { try pair.videoFrame() }
                 while pair.receiveAudio.packets < warmUp { try pair.audioPacket() }
@@ -157,26 +148,5 @@ enum PacketBenchmark {
             meter.measure(&row.counted, pass)
         }
         return row
-    }
-
-    private static func report(_ rows: [Row], isCounted: Bool) {
-        print(
-            "Times: thread CPU, median of \(runs) runs of at least \(packets) packets each, after \(warmUp) to warm up."
-        )
-        if !isCounted { print("Allocations are not counted: nothing is preloaded (make bench-packets does).") }
-        print(
-            Text.left("path", 42) + Text.left("cipher", 20) + Text.right("ns/packet", 10)
-                + Text.right("least", 8) + Text.right("ours/packet", 13) + Text.right("libraries/packet", 18)
-                + Text.right("packets", 9))
-        for row in rows {
-            let isCounted = row.counted.packets > 0
-            print(
-                Text.left(row.name, 42) + Text.left(row.cipher?.rawValue ?? "-", 20)
-                    + Text.right(row.times.isEmpty ? "-" : String(Int(median(row.times).rounded())), 10)
-                    + Text.right(row.times.min().map { String(Int($0.rounded())) } ?? "-", 8)
-                    + Text.right(isCounted ? Text.number(row.counted.ownPerPacket, 4) : "-", 13)
-                    + Text.right(isCounted ? Text.number(row.counted.librariesPerPacket, 2) : "-", 18)
-                    + Text.right(isCounted ? String(row.counted.packets) : "-", 9))
-        }
     }
 }

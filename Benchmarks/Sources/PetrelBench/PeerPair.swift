@@ -1,3 +1,4 @@
+import BenchSupport
 import PetrelCore
 import PetrelPeer
 import PetrelSecurity

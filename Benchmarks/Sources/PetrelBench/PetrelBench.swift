@@ -1,20 +1,20 @@
+import BenchSupport
 import Glibc
 
 /// `petrel-bench packets|clean|setup|long`: see docs/performance.md.
 @main
 struct PetrelBench {
     static let usage = """
-        petrel-bench packets [--check] [--plant-allocation] [--no-driver]
+        petrel-bench packets [--check] [--plant-allocation]
             time and heap allocations per packet. Allocations are counted where Preload/alloc_count.c is preloaded.
             --check: fail unless the packet paths allocate nothing of ours
             --plant-allocation: one allocation per packet, to see that the check can fail
-            --no-driver: without sockets
         petrel-bench clean [seconds]    latency on clean virtual links (default 20 s)
         petrel-bench setup [runs]       time to the first picture on virtual links (default 200 runs)
         petrel-bench long [minutes]     a long virtual call with real codecs (default 10 min)
         """
 
-    static func main() async {
+    static func main() {
         var arguments = Array(CommandLine.arguments.dropFirst())
         guard !arguments.isEmpty else { Progress.fail(usage) }
         let command = arguments.removeFirst()
@@ -22,11 +22,10 @@ struct PetrelBench {
             switch command {
             case "packets":
                 let options = Set(arguments)
-                let unknown = options.subtracting(["--check", "--plant-allocation", "--no-driver"])
+                let unknown = options.subtracting(["--check", "--plant-allocation"])
                 guard unknown.isEmpty else { Progress.fail("unknown option \(unknown.sorted()[0])\n\(usage)") }
-                let isClean = try await PacketBenchmark.run(
-                    checks: options.contains("--check"), plants: options.contains("--plant-allocation"),
-                    hasDriver: !options.contains("--no-driver"))
+                let isClean = try PacketBenchmark.run(
+                    checks: options.contains("--check"), plants: options.contains("--plant-allocation"))
                 if !isClean { exit(1) }
             case "clean": try CleanCalls.run(seconds: number(arguments, or: 20))
             case "setup": try SetUps.run(runs: number(arguments, or: 200))

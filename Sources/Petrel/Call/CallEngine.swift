@@ -11,6 +11,8 @@ internal import PetrelWire
 /// Nothing of the application's runs on that thread, so that nothing of it can hold up ICE and RTCP: sinks run on the
 /// threads of their tracks, log lines go through a ``LogRelay``, events into a stream.
 final class CallEngine: DatagramEngine, @unchecked Sendable {
+    // @unchecked: all mutable state is confined to the driver's thread.
+
     /// Called on the driver's thread.
     struct Handlers: Sendable {
         /// For each event of the peer.
@@ -19,7 +21,6 @@ final class CallEngine: DatagramEngine, @unchecked Sendable {
         var canSend: @Sendable (LocalTrackID, Bool) -> Void
     }
 
-    // @unchecked: all mutable state is confined to the driver's thread.
     let driver: UDPDriver
     let wallClock: WallClock
     private let peer: Peer

@@ -11,9 +11,6 @@ final class SyncGroup: Sendable {
         var lastUpdate: Instant?
     }
 
-    /// Between two looks at the delays.
-    static let interval = TimeDelta.milliseconds(100)
-
     private let state = Lock(State())
 
     /// Tells the delay of the sound; answers its least buffer delay.
@@ -47,7 +44,7 @@ final class SyncGroup: Sendable {
 
     private func update(_ state: inout State, _ now: Instant) {
         guard let audio = state.audio, let video = state.video else { return }
-        if let last = state.lastUpdate, now - last < Self.interval { return }
+        if let last = state.lastUpdate, now - last < state.sync.interval { return }
         state.lastUpdate = now
         state.sync.update(audio: audio, video: video, at: now)
     }

@@ -77,6 +77,7 @@ public final class WorkerThread: Sendable {
         return thread
     }
 
+    /// Whether the body has been asked to end.
     public var isStopped: Bool { state.withLock { $0.stopped } }
     /// Whether the body has returned.
     public var hasEnded: Bool { state.withLock { $0.ended } }

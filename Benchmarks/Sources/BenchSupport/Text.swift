@@ -1,16 +1,16 @@
-import PetrelCore
+public import PetrelCore
 
 /// Columns of the printed tables.
-enum Text {
-    static func left(_ text: String, _ width: Int) -> String {
+public enum Text {
+    public static func left(_ text: String, _ width: Int) -> String {
         text + String(repeating: " ", count: max(1, width - text.count))
     }
 
-    static func right(_ text: String, _ width: Int) -> String {
+    public static func right(_ text: String, _ width: Int) -> String {
         String(repeating: " ", count: max(1, width - text.count)) + text
     }
 
-    static func number(_ value: Double, _ digits: Int) -> String {
+    public static func number(_ value: Double, _ digits: Int) -> String {
         var scale = 1.0
         for _ in 0..<digits { scale *= 10 }
         let scaled = Int((value.magnitude * scale).rounded())
@@ -21,10 +21,12 @@ enum Text {
             + String(repeating: "0", count: digits - fraction.count) + fraction
     }
 
-    static func milliseconds(_ value: TimeDelta?) -> String { value.map { number($0.milliseconds, 1) } ?? "none" }
+    public static func milliseconds(_ value: TimeDelta?) -> String {
+        value.map { number($0.milliseconds, 1) } ?? "none"
+    }
 
     /// One figure against its limit.
-    static func verdict(_ value: TimeDelta?, atMost limit: Double) -> String {
+    public static func verdict(_ value: TimeDelta?, atMost limit: Double) -> String {
         guard let value else { return "MISS (nothing came)" }
         return (value.milliseconds <= limit ? "PASS" : "MISS") + " (<= \(number(limit, 0)))"
     }

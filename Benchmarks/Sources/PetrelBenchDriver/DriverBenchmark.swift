@@ -1,30 +1,49 @@
+import BenchSupport
 import PetrelCore
 import PetrelIO
 
 /// What the kernel, SwiftNIO and ``UDPDriver`` take for a datagram on loopback: one driver sends bursts of a frame's
 /// size, another takes them in and does nothing with them, each on its own thread.
+@main
 enum DriverBenchmark {
     /// A frame of 720p video.
     static let burst = 6
     static let bytes = 1200
 
-    static func rows(counter: AllocationCounter?, runs: Int, packets: Int) async throws -> [PacketBenchmark.Row] {
-        var send = PacketBenchmark.Row(name: "driver: batch to kernel (NIO)", cipher: nil, isGated: false)
-        var receive = PacketBenchmark.Row(name: "driver: kernel to engine (NIO)", cipher: nil, isGated: false)
-        var both = PacketBenchmark.Row(name: "driver: both, allocations of NIO's", cipher: nil, isGated: false)
-        for run in 0..<(counter == nil ? runs : runs + 1) {
-            let isCounted = run == runs
-            let transfer = try await Transfer(packets: packets, counter: isCounted ? counter : nil)
-            try await transfer.run()
-            if isCounted {
-                both.counted = transfer.counted
-            } else {
-                send.times.append(Double(transfer.sendTime) / Double(transfer.measured))
-                receive.times.append(Double(transfer.receiveTime) / Double(transfer.measured))
+    static let runs = 7
+    static let packets = 10_200
+
+    static func main() async {
+        let counter = AllocationCounter()
+        var send = Row(name: "driver: batch to kernel (NIO)")
+        var receive = Row(name: "driver: kernel to engine (NIO)")
+        var both = Row(name: "driver: both, allocations of NIO's")
+        do {
+            for _ in 0..<runs {
+                let transfer = try await Transfer(packets: packets, counter: nil)
+                try await transfer.run()
+                send.times.append(Double(transfer.sendTime) / Double(packets))
+                receive.times.append(Double(transfer.receiveTime) / Double(packets))
             }
+            if let counter {
+                let transfer = try await Transfer(packets: packets, counter: counter)
+                try await transfer.run()
+                both.counted = transfer.counted
+            }
+        } catch {
+            Progress.fail("\(error)")
         }
-        return counter == nil ? [send, receive] : [send, receive, both]
+        Row.report(
+            counter == nil ? [send, receive] : [send, receive, both],
+            conditions: "Times: CPU of the driver's thread, median of \(runs) runs of \(packets) datagrams of "
+                + "\(bytes) bytes in bursts of \(burst).",
+            isCounted: counter != nil)
     }
+}
+
+/// Loopback lost a datagram, or stood still.
+struct LostOnLoopback: Error, CustomStringConvertible {
+    let description = "datagrams were lost on loopback"
 }
 
 /// One run of ``DriverBenchmark``.
@@ -52,8 +71,6 @@ private final class Transfer: DatagramEngine, @unchecked Sendable {
     private(set) var counted = Tally()
     private let payload = FrameBuffer([UInt8](repeating: 0x80, count: DriverBenchmark.bytes))
 
-    var measured: Int { packets }
-
     init(packets: Int, counter: AllocationCounter?) async throws {
         self.packets = packets / DriverBenchmark.burst * DriverBenchmark.burst
         self.counter = counter
@@ -76,7 +93,7 @@ private final class Transfer: DatagramEngine, @unchecked Sendable {
         patience.cancel()
         await sending.close()
         await receiving.close()
-        guard sendTime > 0, receiveTime > 0 else { throw BenchmarkError("datagrams were lost on loopback") }
+        guard sendTime > 0, receiveTime > 0 else { throw LostOnLoopback() }
     }
 
     private func sendBurst() {
