@@ -33,9 +33,10 @@ done
 build="${BUILD:-.build/fuzz}"
 mkdir -p "$build"
 build=$(cd "$build" && pwd)
+# A small quarantine: freed packet histories would soon fill the memory that libFuzzer allows.
 # The backtracer holds the pipe of a program that dies; a fuzzer dies often.
 export SWIFT_BACKTRACE=enable=no
-export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=1:allocator_may_return_null=1}"
+export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=1:allocator_may_return_null=1:quarantine_size_mb=16}"
 export PETREL_VECTORS="${PETREL_VECTORS:-$PWD/../shared/vectors}"
 
 sanitizers=(--sanitize=fuzzer)
