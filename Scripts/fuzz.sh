@@ -6,6 +6,7 @@
 # again and where to keep it. The corpora grow under the build folder from run to run.
 #
 #   BUILD=FOLDER             where to build and keep corpora: .build/fuzz
+#   PETREL_FUZZ_TIMEOUT=5    seconds that one input may take: 1, for a machine that does nothing else
 #   PETREL_FUZZ_ADDRESS=no   without the address sanitizer: faster, and blind inside memory that C hands out
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -32,9 +33,10 @@ done
 build="${BUILD:-.build/fuzz}"
 mkdir -p "$build"
 build=$(cd "$build" && pwd)
+# A small quarantine: freed packet histories would soon fill the memory that libFuzzer allows.
 # The backtracer holds the pipe of a program that dies; a fuzzer dies often.
 export SWIFT_BACKTRACE=enable=no
-export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=1:allocator_may_return_null=1}"
+export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=1:allocator_may_return_null=1:quarantine_size_mb=16}"
 export PETREL_VECTORS="${PETREL_VECTORS:-$PWD/../shared/vectors}"
 
 sanitizers=(--sanitize=fuzzer)
@@ -73,7 +75,7 @@ for target in "${targets[@]}"; do
     demux_and_rtp | rtx | srtp_open) length=2000 dictionary=rtp ;;
     *) length=4096 dictionary="" ;;
     esac
-    options=(-max_total_time="$seconds" -timeout=1 -rss_limit_mb=512 -malloc_limit_mb=64 -max_len="$length"
+    options=(-max_total_time="$seconds" -timeout="${PETREL_FUZZ_TIMEOUT:-1}" -rss_limit_mb=512 -malloc_limit_mb=64 -max_len="$length"
         -artifact_prefix="$findings/" -print_final_stats=1 -verbosity=1)
     if [ -n "$dictionary" ]; then options+=(-dict="$dictionaries/$dictionary.dict"); fi
     status=0
