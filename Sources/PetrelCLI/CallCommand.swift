@@ -24,7 +24,7 @@ struct CallCommand: AsyncParsableCommand {
     var fps = 30.0
 
     @Option(help: "The most that video takes, in kbit/s.")
-    var maxKbps = 2500
+    var maxKbps = 2000
 
     @Flag(help: "Write packet captures of both peers into the report, media decrypted.")
     var capture = false

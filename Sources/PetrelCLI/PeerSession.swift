@@ -247,12 +247,21 @@ actor PeerSession {
         guard !isFinished else { return }
         isFinished = true
         recorder?.milestone(.sendingEnded, wallMs: wallMilliseconds())
+        // Both sides stop now. What is on its way is still shown; but sound that nobody sends any more is no loss.
+        let whileSending = (try? await call?.statistics()).map { counters($0, ProcessUsage.current()) }
         localVideo?.replaceSource(nil)
         localAudio?.replaceSource(nil)
-        // What is on its way is still shown.
         try? await Task.sleep(for: .milliseconds(300))
         if let call, let recorder, let statistics = try? await call.statistics() {
-            recorder.write(counters(statistics, ProcessUsage.current()))
+            var last = counters(statistics, ProcessUsage.current())
+            if let whileSending {
+                last.samplesPlayed = whileSending.samplesPlayed
+                last.samplesConcealed = whileSending.samplesConcealed
+                last.samplesSilentConcealed = whileSending.samplesSilentConcealed
+                last.samplesRecovered = whileSending.samplesRecovered
+                last.interruptions = whileSending.interruptions
+            }
+            recorder.write(last)
         }
         await end()
         do { try recorder?.finish() } catch { complain("\(error)") }

@@ -113,7 +113,15 @@ extension Peer {
         let extensions = RTPExtensions(reading: packet.bytes, header: header, map: remoteExtensions)
         if usesTransportFeedback, let number = extensions.transportSequenceNumber { arrivals.record(number, now: now) }
         network.mediaPacketsReceived &+= 1
-        guard let role = try role(of: header, payload: payload, extensions: extensions, now: now) else {
+        let found: SourceTable.Role?
+        do throws(DropReason) {
+            found = try role(of: header, payload: payload, extensions: extensions, now: now)
+        } catch {
+            if sources[header.ssrc] == nil { srtp.forgetInbound(ssrc: header.ssrc) }
+            throw error
+        }
+        guard let role = found else {
+            if sources[header.ssrc] == nil { srtp.forgetInbound(ssrc: header.ssrc) }
             throw .rtpUnknownSource
         }
         switch role {

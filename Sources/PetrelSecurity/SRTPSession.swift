@@ -117,6 +117,15 @@ public final class SRTPSession {
         return Int(result)
     }
 
+    /// Lets go what is kept for an inbound source that nobody wants. Every authentic source gets such state, and a
+    /// search through all of it costs every packet time.
+    ///
+    /// Only for sources whose packets are dropped: with the state goes the memory of which packets came before.
+    public func forgetInbound(ssrc: UInt32) {
+        guard case .srtp(_, let inbound, _) = transform else { return }
+        _ = srtp_remove_stream(inbound, ssrc.bigEndian)
+    }
+
     /// Opens the SRTP packet in the first `length` octets.
     ///
     /// After an error the bytes may be partly decrypted and must not be read.
