@@ -14,7 +14,9 @@ extension LiveTests {
                 let start = (lastA, lastB)
                 for _ in 0..<6 {
                     try await Task.sleep(for: .milliseconds(500))
-                    let (a, b) = (try await pair.a.statistics(), try await pair.b.statistics())
+                    // The receiver first: what it has must have been sent.
+                    let b = try await pair.b.statistics()
+                    let a = try await pair.a.statistics()
                     expectGrowth(lastA, a)
                     expectGrowth(lastB, b)
                     (lastA, lastB) = (a, b)

@@ -87,9 +87,9 @@ import Testing
         // Media that was accepted: when, and by whom.
         var accepted: [TransportAddress: [Double]] = [:]
         let check = call.observe
-        call.observe = { source, destination, bytes, verdict in
+        call.observe = { [weak call] source, destination, bytes, verdict in
             check?(source, destination, bytes, verdict)
-            guard verdict == .accept, (128...191).contains(bytes.first ?? 0) else { return }
+            guard let call, verdict == .accept, (128...191).contains(bytes.first ?? 0) else { return }
             accepted[destination, default: []].append(call.now.milliseconds)
         }
         let result = call.run()
