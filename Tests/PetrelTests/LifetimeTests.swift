@@ -253,8 +253,9 @@ extension LiveTests {
                 try #require(growth.count == 4, "\(answer)")
                 #expect(growth[1] <= 1, "threads")
                 #expect(growth[2] <= 1, "descriptors")
-                // Sanitizers keep what was freed.
-                if patience == 1 { #expect(growth[3] <= 4000, "kilobytes") }
+                // Sanitizers keep what was freed. 3 to 8 MB were seen after 1,000 cycles: each makes and ends six threads,
+                // and the allocator keeps what its arenas held.
+                if patience == 1 { #expect(growth[3] <= 12_000, "kilobytes") }
                 return
             }
             let cycles = Int(environment("PETREL_CYCLES") ?? "") ?? 1000

@@ -75,7 +75,7 @@ import Testing
 
     /// Sequence numbers and timestamps wrap within the first second, with loss around the wrap.
     @Test(arguments: ["delay=20", "delay=20,loss=5"]) func wraps(link: String) throws {
-        var configuration = try VirtualCallConfiguration.small(link, seconds: 5)
+        var configuration = try VirtualCallConfiguration.small(link, seconds: 10)
         configuration.caller.streamStart = .init(sequence: 65_530, timestamp: 0xFFFF_FF00)
         configuration.callee.streamStart = .init(sequence: 65_500, timestamp: 0xFFFF_0000)
         let result = try VirtualCall(configuration).run()
