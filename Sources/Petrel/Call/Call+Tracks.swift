@@ -40,7 +40,7 @@ extension Call {
 
     /// Adds sound to send. It is sent after the next offer and answer.
     /// - Parameters:
-    ///   - source: where sound comes from; nil: the application hands it over by ``LocalAudioTrack/send(_:)-9qvki``.
+    ///   - source: where sound comes from; nil: the application hands it over by `LocalAudioTrack.send`.
     ///   - channels: 1 or 2.
     /// - Throws: ``CallError/badConfiguration(_:)``, ``CallError/closed``, or ``CallError/library(_:)`` where the system
     ///   has no thread left.
