@@ -29,8 +29,10 @@ import Testing
         let call = try VirtualCall(.synthetic("delay=20", seconds: 36))
         // The callee's STUN is lost on the way: it sends media and answers no more.
         var dropped = 0
-        call.filter = { source, _, bytes in
-            guard call.now > .zero + .seconds(2), source == VirtualCall.calleeAddress, (bytes.first ?? 255) < 4 else {
+        call.filter = { [weak call] source, _, bytes in
+            guard let call, call.now > .zero + .seconds(2), source == VirtualCall.calleeAddress,
+                (bytes.first ?? 255) < 4
+            else {
                 return true
             }
             dropped += 1
