@@ -127,7 +127,9 @@ private struct FragmentReader {
         let text = attribute.value.text
         switch attribute.name {
         case "ice-ufrag":
-            guard SDPSyntax.isUfrag(text), fragment.iceUfrag ?? text == text else { throw attribute.bad(.badICECredentials) }
+            guard SDPSyntax.isUfrag(text), fragment.iceUfrag ?? text == text else {
+                throw attribute.bad(.badICECredentials)
+            }
             fragment.iceUfrag = text
         case "ice-pwd":
             // What is wrong with a password is not told: it would stand in an answer and a log.
@@ -149,7 +151,8 @@ private struct FragmentReader {
             guard attribute.text.utf8.count <= limits.candidateBytes else {
                 throw SDPError(.lineTooLong, "a candidate of more than \(limits.candidateBytes) octets")
             }
-            fragment.candidates.append(TrickleFragment.Candidate(line: attribute.text, mid: fragment.sections.last?.mid))
+            fragment.candidates.append(
+                TrickleFragment.Candidate(line: attribute.text, mid: fragment.sections.last?.mid))
         case "end-of-candidates": fragment.endOfCandidates = true
         default: break
         }
