@@ -27,6 +27,7 @@ public struct TrickleFragment: Hashable, Sendable {
 
     /// A section that is named: its `m=` line says nothing but the kind (RFC 8840 section 9).
     public struct Section: Hashable, Sendable {
+        /// The kind of its media, and its identification tag.
         public var kind: MediaKind
         public var mid: String?
 
