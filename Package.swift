@@ -75,7 +75,14 @@ let serverTargets: [Target] = [
             .product(name: "Logging", package: "swift-log"),
         ],
         swiftSettings: strict),
-    tests("PetrelServer", ["PetrelServer", "Petrel", "PetrelLab", "PetrelSDP", "PetrelCodecs", "PetrelCore"]),
+    tests(
+        "PetrelServer",
+        [
+            "PetrelServer", "Petrel", "PetrelLab", "PetrelSDP", "PetrelCodecs", "PetrelIO", "PetrelCore",
+            .product(name: "NIOPosix", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            .product(name: "Logging", package: "swift-log"),
+        ]),
 ]
 
 let package = Package(
