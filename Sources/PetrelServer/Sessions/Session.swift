@@ -95,6 +95,10 @@ actor Session {
         let answer = try await call.answer(text)
         offer = new
         guard let relay else { return answer }
+        // The relay cannot learn where the peer is: it says nothing before a browser that trickles has shown itself.
+        let own = try SessionDescription(parsing: answer).media.lazy.flatMap(\.candidates)
+            .compactMap { ICECandidate($0) }.first
+        if let own { relay.setPeer(own.address, for: .b) }
         return CandidateRewriter.rewrite(sessionDescription: answer, to: relay.face(for: .b))
     }
 
