@@ -95,6 +95,10 @@ actor Session {
         await removeTracks(notIn: try SessionDescription(parsing: answer))
         if let viewer { viewer.stream.change(viewer.id, video: video, audio: audio) }
         guard let relay else { return answer }
+        // The relay cannot learn where the peer is: it says nothing before a browser that trickles has shown itself.
+        let own = try SessionDescription(parsing: answer).media.lazy.flatMap(\.candidates)
+            .compactMap { ICECandidate($0) }.first
+        if let own { relay.setPeer(own.address, for: .b) }
         return CandidateRewriter.rewrite(sessionDescription: answer, to: relay.face(for: .b))
     }
 
