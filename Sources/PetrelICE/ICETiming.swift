@@ -52,8 +52,11 @@ enum ICETiming {
 
     /// Bounds of the silence after which flowing media is taken to have stopped. A silence probe leaves after
     /// `silenceBudget` minus the round trip, within the bounds, so that a rebinding costs at most 250 ms and one
-    /// round trip. Less than 50 ms would mistake a few lost packets for silence.
-    static let silenceMinimum = TimeDelta.milliseconds(50)
+    /// round trip. Nothing may be sent to a new address before it has answered a check: the probe, the check, its answer
+    /// and the first media are two round trips besides the silence, so that beyond a round trip of 200 ms it is two of
+    /// them and 50 ms. What is shorter than one and a half times the pauses that media has had lately is no silence: else
+    /// every lost packet, or every picture of a slow film, would cost a probe.
+    static let silenceMinimum = TimeDelta.milliseconds(30)
     static let silenceMaximum = TimeDelta.milliseconds(150)
     static let silenceBudget = TimeDelta.milliseconds(200)
     /// Media counts as flowing for this long after its last packet: a silence that lasts longer is looked after by
@@ -66,6 +69,9 @@ enum ICETiming {
     static let silenceAnswered = TimeDelta.milliseconds(500)
     /// A pair in use must be this quiet before media moves to a pair that is not of a rebinding.
     static let quietForMove = TimeDelta.seconds(1)
+
+    /// Nothing authentic for this long: a pair's 5-tuple is no longer claimed. The time of consent.
+    static let claimLifetime = TimeDelta.seconds(30)
 
     /// How long the pairs of the generation before a restart still receive after the new one has settled.
     static let previousGrace = TimeDelta.seconds(3)

@@ -404,6 +404,7 @@ extension Peer {
                 return
             }
             srtp = session
+            controlSources = ControlSources()
             milestones.secured = milestones.secured ?? now
             change(to: .connected)
             applyRate()
@@ -415,6 +416,9 @@ extension Peer {
         case .closed:
             srtp = nil
             change(to: .failed, .closedByRemote)
+            // RFC 7675 section 5.2: an authenticated end of the association revokes consent, checks included.
+            agent.consentRevoked(now: now)
+            collectICEEvents(now: now)
         case .new, .connecting:
             break
         }
