@@ -68,7 +68,11 @@ extension ServerTests {
                         }
                         try await first.media(20)
                         try await second.media(20)
-                        #expect(await failure { $0.udpPorts = number...number }.contains("the UDP port \(number) cannot be used"))
+                        let taken = await failure {
+                            $0.udpPorts = number...number
+                            $0.call.localAddresses = ["127.0.0.1"]
+                        }
+                        #expect(taken.contains("the UDP port \(number) cannot be used"), "\(taken)")
                         #expect(await server.peers == 2)
                     }
                 }
