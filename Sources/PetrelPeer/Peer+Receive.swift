@@ -1,3 +1,4 @@
+internal import PetrelCongestion
 public import PetrelCore
 internal import PetrelICE
 internal import PetrelMedia
@@ -112,6 +113,9 @@ extension Peer {
         let header = try RTPHeader(parsing: packet.bytes)
         let extensions = RTPExtensions(reading: packet.bytes, header: header, map: remoteExtensions)
         if usesTransportFeedback, let number = extensions.transportSequenceNumber { arrivals.record(number, now: now) }
+        if receiverEstimator != nil, let sent = extensions.absSendTime {
+            receiverEstimator?.add(sent: sent, bytes: bytes.count, roundTrip: roundTripTime, now: now)
+        }
         network.mediaPacketsReceived &+= 1
         let found: SourceTable.Role?
         do throws(DropReason) {
