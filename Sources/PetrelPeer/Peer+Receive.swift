@@ -193,6 +193,8 @@ extension Peer {
         var section = payload.section
         if let mid = extensions.mid {
             guard let named = payloads.section(mid: mid) else { throw .rtpUnknownSource }
+            // Sections of one kind may share payload types; audio in a video section is nobody's.
+            guard kind(ofSection: named) == kind(ofSection: section) else { throw .rtpUnknownPayloadType }
             section = named
         }
         if payload.original != nil {
@@ -202,6 +204,10 @@ extension Peer {
             return .repair(index)
         }
         return .media(try addReceiver(ssrc: header.ssrc, section: section, now: now))
+    }
+
+    private func kind(ofSection index: Int) -> MediaKind? {
+        negotiator.session?.sections.first { $0.index == index }?.kind
     }
 
     /// Takes on a source that its section did not announce, or announced without its stream being there yet.

@@ -2,6 +2,7 @@
 """GStreamer's webrtcbin as a scriptable peer: the messages and files of `petrel peer --stdio` (see scriptable.py).
 Needs GStreamer with its Python bindings, which Debian has for the system's own Python: run it with /usr/bin/python3.
 Usage: gstreamer.py, then JSON lines; `gstreamer.py --version` prints the version."""
+import os
 import re
 import sys
 import threading
@@ -34,7 +35,7 @@ class Numbers:
 
 
 class Pusher(threading.Thread):
-    """Hands something to an appsrc at a steady pace, stamped with the pipeline's time."""
+    """Hands something to an appsrc at a steady pace, with the times at which a camera or microphone would have taken it."""
 
     def __init__(self, source, interval, take):
         super().__init__(daemon=True)
@@ -42,21 +43,25 @@ class Pusher(threading.Thread):
         self.is_running = True
 
     def run(self):
+        while self.is_running and not self.source.get_clock():
+            time.sleep(0.005)
         due, count = time.monotonic(), 0
+        shift = self.running_time() - due * Gst.SECOND
         while self.is_running:
-            wait = due - time.monotonic()
-            if wait > 0:
-                time.sleep(wait)
-            elif wait < -1:
-                due = time.monotonic()
+            late = time.monotonic() - due
+            if late < 0:
+                time.sleep(-late)
+            elif late > 1:  # What a standstill of the machine has cost is gone.
+                due += late
             buffer = Gst.Buffer.new_wrapped(self.take(count))
+            buffer.pts = max(0, int(due * Gst.SECOND + shift))
             buffer.duration = int(self.interval * Gst.SECOND)
-            clock = self.source.get_clock()
-            if clock:
-                buffer.pts = max(0, clock.get_time() - self.source.get_base_time())
             self.source.emit("push-buffer", buffer)
             count += 1
             due += self.interval
+
+    def running_time(self):
+        return self.source.get_clock().get_time() - self.source.get_base_time()
 
 
 class Peer:
@@ -234,6 +239,8 @@ class Peer:
 
 
 def main():
+    # Errors with their place go to standard error, where the test keeps them.
+    os.environ.setdefault("GST_DEBUG", "1")
     Gst.init(None)
     if "--version" in sys.argv:
         return print(Gst.version_string())
