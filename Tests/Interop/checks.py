@@ -215,7 +215,7 @@ def _band(samples, step=6):
     return np.convolve(samples, taps / taps.sum(), mode="same")[::step].astype(np.float64)
 
 
-def audio_report(sent, received, since=None, until=None, window=1.0, longest=3.0, quietest=-50.0):
+def audio_report(sent, received, since=None, until=None, window=0.4, longest=3.0, quietest=-50.0):
     """Figures of the sound of one direction: the level, and for windows of `window` seconds that hold sound, how alike
     they are to what was sent (peak of the normalised cross-correlation) and with what delay."""
     report = {"seconds": 0.0, "levelDb": -120.0, "sentLevelDb": -120.0, "windows": 0, "correlation": 0.0,

@@ -2,7 +2,9 @@
 a video element plays into mozCaptureStream."""
 import json
 import os
+import shutil
 import socket
+import subprocess
 import time
 
 import checks
@@ -13,6 +15,7 @@ PREFERENCES = {
     "marionette.port": 0,
     "media.autoplay.default": 0,
     "media.autoplay.blocking_policy": 0,
+    "media.autoplay.block-webaudio": False,
     "media.navigator.permission.disabled": True,
     "media.navigator.streams.fake": True,
     "media.peerconnection.ice.loopback": True,
@@ -51,8 +54,10 @@ class Firefox(Browser):
             for name, value in PREFERENCES.items():
                 file.write(f"user_pref({json.dumps(name)}, {json.dumps(value)});\n")
         self._socket, self._number = None, 0
+        sound = self._sound_server()
         self._launch([self.program(), "--headless", "--marionette", "--no-remote", "--profile", self.profile],
-                     env={"MOZ_HEADLESS_WIDTH": "1366", "MOZ_HEADLESS_HEIGHT": "768", "MOZ_CRASHREPORTER_DISABLE": "1"})
+                     env={"MOZ_HEADLESS_WIDTH": "1366", "MOZ_HEADLESS_HEIGHT": "768", "MOZ_CRASHREPORTER_DISABLE": "1",
+                          "PULSE_SERVER": f"unix:{sound}", "XDG_RUNTIME_DIR": self.profile})
         end = time.monotonic() + 90
         place = os.path.join(self.profile, "MarionetteActivePort")
         while not (os.path.exists(place) and os.path.getsize(place)):
@@ -67,6 +72,26 @@ class Firefox(Browser):
         self._command("WebDriver:NewSession", {"capabilities": {"alwaysMatch": {}}}, 60)
         self._command("WebDriver:SetTimeouts", {"script": 120_000, "pageLoad": 60_000})
         self._command("WebDriver:Navigate", {"url": self.address}, 60)
+
+    def _sound_server(self):
+        """Firefox's audio graph needs a device to be clocked by: one that swallows everything, for this Firefox alone.
+        Returns the path of its socket."""
+        program = shutil.which("pulseaudio")
+        if program is None:
+            raise BrowserError("pulseaudio is not installed, and Firefox plays nothing without it: run Scripts/setup.sh test")
+        place = os.path.join(self.profile, "sound.socket")
+        self._pulse = subprocess.Popen(
+            [program, "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1", "--disable-shm",
+             "-L", "module-null-sink sink_name=nothing rate=48000 channels=2",
+             "-L", f"module-native-protocol-unix auth-anonymous=1 socket={place}"],
+            stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
+            env=dict(os.environ, HOME=self.profile, XDG_RUNTIME_DIR=self.profile))
+        end = time.monotonic() + 20
+        while not os.path.exists(place):
+            if self._pulse.poll() is not None or time.monotonic() > end:
+                raise BrowserError(f"pulseaudio did not start: {self._log.name}")
+            time.sleep(0.05)
+        return place
 
     def source(self):
         return {"source": "film", "url": self.server.film()}
@@ -125,4 +150,8 @@ class Firefox(Browser):
         if getattr(self, "_socket", None):
             self._socket.close()
             self._socket = None
+        if getattr(self, "_pulse", None):
+            self._pulse.terminate()
+            self._pulse.wait()
+            self._pulse = None
         super().close()

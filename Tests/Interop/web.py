@@ -70,9 +70,14 @@ class RigServer:
                     file.write(body)
                 self._send(200, "text/plain", b"")
 
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, *_):
+                pass  # A browser that ends lets go of its connections.
+
         self.folders = {}
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
+        self.server = Server(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def page(self, name, folder):
