@@ -42,6 +42,11 @@ extension Peer {
         _ = try negotiator.addTransceiver(kind == .audio ? .audio : .video, direction: .recvonly)
     }
 
+    /// Asks for nothing in the sections of our own tracks: the next offer has them as sendonly.
+    public func sendOnly() throws(SDPError) {
+        for sender in senders where !sender.isRemoved { try negotiator.setDirection(.sendonly, of: sender.transceiver) }
+    }
+
     /// Stops a track of ours. The other side is told by the next offer; nothing is sent from now on.
     public func removeTrack(_ id: LocalTrackID) throws(SDPError) {
         guard senders.indices.contains(id.number), !senders[id.number].isRemoved else { return }
@@ -90,6 +95,16 @@ extension Peer {
     public func endOfLocalAddresses(now: Instant) {
         agent.endOfLocalCandidates(now: now)
         collectICEEvents(now: now)
+    }
+
+    /// Asks further STUN servers, once the first offer was made or later. What they tell comes as
+    /// ``PeerEvent/localCandidate(_:mid:)``, and its end too.
+    /// - Returns: how many of them are new and are asked.
+    public func addSTUNServers(_ servers: [TransportAddress], now: Instant) -> Int {
+        let count = agent.addServers(servers, now: now)
+        if count > 0 { gatheringIsComplete = false }
+        collectICEEvents(now: now)
+        return count
     }
 
     /// Whether all candidates of ours are known, those from STUN servers included.

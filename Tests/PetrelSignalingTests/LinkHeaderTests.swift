@@ -1,0 +1,7 @@
+import Testing
+
+@testable import PetrelSignaling
+
+@Suite struct LinkHeaderTests {
+    @Test func empty() { #expect(LinkHeader.iceServers("").isEmpty) }
+}
