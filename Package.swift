@@ -135,7 +135,7 @@ let package = Package(
         room("PetrelICE", ["PetrelCore", "PetrelWire", "PetrelSDP", "PetrelSecurity"]),
         room("PetrelCongestion", ["PetrelCore", "PetrelWire"]),
         room("PetrelMedia", ["PetrelCore", "PetrelWire", "PetrelCongestion"]),
-        room("PetrelCodecs", ["PetrelCore", "CPetrelCodecs", "COpus", "CVPX"]),
+        room("PetrelCodecs", ["PetrelCore", "PetrelWire", "CPetrelCodecs", "COpus", "CVPX"]),
 
         // L3 engines
         room(

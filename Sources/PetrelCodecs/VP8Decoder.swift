@@ -1,5 +1,6 @@
 internal import CPetrelCodecs
 internal import CVPX
+internal import PetrelWire
 
 /// A decoded picture where the decoder keeps it, valid inside the call that hands it out.
 public struct DecodedPicture {
@@ -56,10 +57,10 @@ public final class VP8Decoder {
     public func decode(_ frame: UnsafeRawBufferPointer) throws(CodecError) -> Bool {
         picture = nil
         guard frame.count > 0 else { throw CodecError(.decode, .emptyPayload) }
-        guard let header = VP8FrameHeader(frame) else { throw failure(.malformed) }
+        guard let header = try? VP8FrameHeader(parsing: frame.bytes) else { throw failure(.malformed) }
         if header.isKeyFrame {
             let (width, height) = (header.width, header.height)
-            guard width > 0, height > 0, width * height <= maximumArea else {
+            guard width * height <= maximumArea else {
                 throw failure(.pictureSize(width: width, height: height))
             }
         } else if needsKeyFrame {

@@ -33,6 +33,8 @@ struct CandidatePair: Sendable {
     var lastHeard: Instant?
     var lastMedia: Instant?
     var lastResponse: Instant?
+    /// When media left it for the address that its NAT has given the peer instead.
+    var replacedAt: Instant?
     /// When the first check since the last response was sent.
     var firstUnanswered: Instant?
     /// When the next check for consent is due.

@@ -7,6 +7,8 @@ struct LocalBase: Sendable {
     /// The priority of a peer-reflexive candidate with this base, which checks carry (RFC 8445 section 7.1.1).
     let reflexivePriority: UInt32
     let localPreference: UInt32
+    /// The same socket as it is seen outside a NAT that maps addresses one to one.
+    var published: [ICECandidate] = []
 
     var address: TransportAddress { candidate.address }
 }
@@ -37,15 +39,16 @@ extension ICEAgent {
         guard !bases.contains(where: { $0.address == address }) else { return .drop(.badValue) }
         // IPv6 first (RFC 8421 section 4), then in the order of being told.
         let preference = UInt32((address.family == .ipv6 ? 65_535 : 32_767) - bases.count)
-        let base = LocalBase(
+        var base = LocalBase(
             candidate: ICECandidate(
                 foundation: foundation(kind, base: address, server: nil),
                 priority: Self.priority(kind, localPreference: preference), address: address, kind: kind,
                 relatedAddress: nil, ufrag: nil),
             reflexivePriority: Self.priority(.peerReflexive, localPreference: preference),
             localPreference: preference)
+        if kind == .host { base.published = published(base) }
         bases.append(base)
-        emit(.localCandidate(signalled(base.candidate)))
+        for candidate in told(base) { emit(.localCandidate(signalled(candidate))) }
         for remote in remoteCandidates { _ = addPair(base, remote, authenticated: false, now: now) }
         startGathering(base, now: now)
         progress(now: now)
@@ -150,7 +153,7 @@ extension ICEAgent {
         if !keepsSending { previous = nil }
         previousUntil = .distantFuture
         let number = current.number + 1
-        current = Generation(number: number, local: ICECredentials(random: &random), now: now)
+        current = Generation(number: number, local: freshCredentials(random: &random), now: now)
         let kept = sendID
         removePairs { $0.id != kept }
         remoteCandidates.removeAll()
@@ -160,16 +163,52 @@ extension ICEAgent {
         gatheringReported = false
         consentLost = false
         for base in bases {
-            emit(.localCandidate(signalled(base.candidate)))
+            for candidate in told(base) { emit(.localCandidate(signalled(candidate))) }
             startGathering(base, now: now)
         }
         if !keepsSending, state != .new { setState(.checking) }
         progress(now: now)
     }
 
+    private func freshCredentials(random: inout RandomSource) -> ICECredentials {
+        ICECredentials(prefix: configuration.ufragPrefix, random: &random)
+    }
+
     /// All local candidates of this generation as the other side should be told them.
     public var localCandidates: [ICECandidate] {
-        bases.map { signalled($0.candidate) } + reflexive.filter { $0.kind != .peerReflexive }.map { signalled($0) }
+        bases.flatMap { told($0).map { signalled($0) } }
+            + reflexive.filter { $0.kind != .peerReflexive }.map { signalled($0) }
+    }
+
+    /// What the other side is told of a base.
+    private func told(_ base: LocalBase) -> [ICECandidate] {
+        configuration.hidesMappedHosts && !base.published.isEmpty
+            ? base.published : [base.candidate] + base.published
+    }
+
+    /// The public addresses that stand for a base. They come after it: who can reach both needs no way through the NAT.
+    private mutating func published(_ base: LocalBase) -> [ICECandidate] {
+        var found: [ICECandidate] = []
+        for known in configuration.publicAddresses.prefix(ICEConfiguration.maximumPublicAddresses)
+        where known.isPossible && known.fits(base.address) {
+            var address = known.address
+            address.port = base.address.port
+            guard address != base.address, !isOwn(address), !found.contains(where: { $0.address == address }) else {
+                continue
+            }
+            // Below all bases of the family, which are no more than sixteen, and different for each.
+            let preference = base.localPreference - 32 * UInt32(found.count + 1)
+            found.append(
+                ICECandidate(
+                    foundation: foundation(.host, base: address, server: nil),
+                    priority: Self.priority(.host, localPreference: preference), address: address, kind: .host))
+        }
+        return found
+    }
+
+    /// Whether an address is a base of ours or one of its public addresses.
+    func isOwn(_ address: TransportAddress) -> Bool {
+        bases.contains { base in base.address == address || base.published.contains { $0.address == address } }
     }
 
     /// A candidate with the fragment of this generation.

@@ -84,7 +84,7 @@ extension ICEAgent {
             let base = bases.first(where: { $0.address == transaction.base })
         else { return .drop(.stunMissingAttribute) }
         // Not behind a NAT, or known by another server already: redundant (RFC 8445 section 5.1.3).
-        guard !bases.contains(where: { $0.address == mapped }), AddressRange(mapped) == .other, mapped.port != 0,
+        guard !isOwn(mapped), AddressRange(mapped) == .other, mapped.port != 0,
             mapped.family == base.address.family, reflexive.count < Self.maximumReflexive
         else { return .accept }
         if reflexive.contains(where: { $0.address == mapped && $0.kind == .serverReflexive }) { return .accept }

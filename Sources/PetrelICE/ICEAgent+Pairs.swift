@@ -56,6 +56,7 @@ extension ICEAgent {
 
     mutating func removePairs(where condition: (CandidatePair) -> Bool) {
         guard pairs.contains(where: condition) else { return }
+        claimsVersion &+= 1
         pairs.removeAll(where: condition)
         let kept = pairs
         triggered.removeAll { id in !kept.contains { $0.id == id } }

@@ -139,6 +139,7 @@ extension ICEAgent {
         guard let index = pairIndex(path, generation: generation) else { return }
         pairs[index].requestReceived = true
         pairs[index].lastHeard = now
+        claimsVersion &+= 1
         markValidated(path)
         if message.useCandidate, role == .controlled { pairs[index].nominatedByPeer = true }
 

@@ -76,6 +76,7 @@ extension ICEAgent {
     ) {
         let roundTrip = now - transaction.sentAt
         let isFirst = !pairs[index].isValid
+        claimsVersion &+= 1
         pairs[index].state = .succeeded
         pairs[index].lastHeard = now
         pairs[index].lastResponse = now
@@ -109,7 +110,7 @@ extension ICEAgent {
     /// A mapped address that is no candidate of ours yet is a local peer-reflexive candidate (RFC 8445 section
     /// 7.2.5.3.1). It is never signalled; its base is what datagrams leave from.
     private mutating func learnLocal(_ mapped: TransportAddress, priority: UInt32, base: TransportAddress) {
-        guard !bases.contains(where: { $0.address == mapped }), !reflexive.contains(where: { $0.address == mapped }),
+        guard !isOwn(mapped), !reflexive.contains(where: { $0.address == mapped }),
             reflexive.count < Self.maximumReflexive
         else { return }
         reflexive.append(

@@ -100,6 +100,7 @@ extension ICEAgent {
             pairs[index].remote.kind == .peerReflexive
             && pairs[index].bornAt > (current.selectedAt ?? current.firstValidAt ?? .distantFuture)
         guard quiet >= (isRebinding ? old.silenceThreshold : ICETiming.quietForMove) else { return }
+        if isRebinding { pairs[sendIndex].replacedAt = now }
         let wasSettled = current.selected != nil
         if role == .controlling { nominate(index, now: now) }
         if wasSettled { settle(index, now: now) } else { send(on: index, now: now) }

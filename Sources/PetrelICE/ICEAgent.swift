@@ -51,6 +51,9 @@ public struct ICEAgent: Sendable {
     var nextPairID = 0
     var triggered: [Int] = []
     var validated: [ICEPath] = []
+    /// Goes up whenever ``claims(now:)`` may answer something else: with every authentic check and answer, and whenever
+    /// pairs go.
+    public internal(set) var claimsVersion: UInt64 = 0
     /// The pair that media takes.
     var sendID: Int?
     var sendIndex: Int?
@@ -73,7 +76,8 @@ public struct ICEAgent: Sendable {
         self.configuration = configuration
         self.role = configuration.isLite ? .controlled : role
         tiebreaker = random.next()
-        current = Generation(number: 0, local: ICECredentials(random: &random), now: now)
+        current = Generation(
+            number: 0, local: ICECredentials(prefix: configuration.ufragPrefix, random: &random), now: now)
     }
 
     /// The credentials of this generation that the other side must be told.
@@ -116,8 +120,17 @@ public struct ICEAgent: Sendable {
         updateDeadline(now: now)
     }
 
+    /// The peer has ended the association by an authenticated message: consent is revoked at once (RFC 7675 section 5.2),
+    /// as by an answer of 403. Nothing is sent any more until a restart; the peer's checks are answered with 403.
+    public mutating func consentRevoked(now: Instant) {
+        guard state != .closed, state != .failed else { return }
+        loseConsent()
+        updateDeadline(now: now)
+    }
+
     /// Forgets every pair: nothing is sent, nothing but STUN is accepted.
     mutating func stopSending() {
+        claimsVersion &+= 1
         pairs.removeAll()
         triggered.removeAll()
         validated.removeAll()

@@ -39,10 +39,58 @@ public struct ICEConfiguration: Sendable {
     /// and a share of the pacing.
     public var maximumPairs = 100
 
+    /// The first characters of every username fragment of this agent: by them a port that several agents share tells
+    /// whom a check is for (``PortRoutes``). At most ``maximumPrefix`` ice-chars; empty for none, and anything else
+    /// counts as none.
+    public var ufragPrefix = ""
+    /// Addresses under which a NAT that maps addresses one to one shows ours. At most ``maximumPublicAddresses`` are
+    /// used.
+    public var publicAddresses: [PublicAddress] = []
+    /// Tell the other side the public address only, and not the host candidate behind it.
+    public var hidesMappedHosts = false
+
     /// The most STUN servers; each is asked from each base.
     public static let maximumServers = 4
+    /// The longest ``ufragPrefix``. Every check carries it.
+    public static let maximumPrefix = 16
+    /// The most public addresses. Each makes a candidate for each base that it fits.
+    public static let maximumPublicAddresses = 8
 
     public init() {}
+}
+
+/// An address outside a NAT that maps addresses one to one and keeps ports, as clouds and home routers with port
+/// forwarding do.
+///
+/// Nothing is asked and nothing is measured: who configures it promises that what is sent to the public address arrives
+/// at the local one. It is told to the other side as a host candidate of its own (RFC 8445 section 5.1.1); checks and
+/// media leave from the local address, as with a server-reflexive candidate.
+public struct PublicAddress: Hashable, Sendable {
+    /// The address outside; its port says nothing.
+    public var address: TransportAddress
+    /// The address inside, where it is named; its port says nothing. Nil: every local address of the same family that
+    /// is neither loopback nor link-local.
+    public var local: TransportAddress?
+
+    public init(_ address: TransportAddress, local: TransportAddress? = nil) {
+        (self.address, self.local) = (address, local)
+    }
+
+    /// Whether it can be one: a unicast address of the family of the local one.
+    public var isPossible: Bool {
+        switch AddressRange(address) {
+        case .unspecified, .multicast, .broadcastOrReserved, .metadata, .linkLocal: false
+        case .loopback, .other: local.map { $0.family == address.family } ?? true
+        }
+    }
+
+    /// Whether it stands for this base.
+    public func fits(_ base: TransportAddress) -> Bool {
+        guard base.family == address.family else { return false }
+        guard var local else { return AddressRange(base) == .other }
+        local.port = base.port
+        return local == base
+    }
 }
 
 /// A username fragment and a password (RFC 8445 section 5.3).
@@ -61,8 +109,11 @@ public struct ICECredentials: Hashable, Sendable {
     }
 
     /// Fresh credentials of 48 and 144 random bits; at least 24 and 128 are asked for.
-    public init(random: inout RandomSource) {
-        ufrag = Self.text(characters: 8, random: &random)
+    /// - Parameter prefix: what the fragment begins with; 36 random bits follow it.
+    public init(prefix: String = "", random: inout RandomSource) {
+        let isUsable =
+            !prefix.isEmpty && prefix.utf8.count <= ICEConfiguration.maximumPrefix && Self.isICECharacters(prefix)
+        ufrag = isUsable ? prefix + Self.text(characters: 6, random: &random) : Self.text(characters: 8, random: &random)
         password = Self.text(characters: 24, random: &random)
     }
 
@@ -70,7 +121,7 @@ public struct ICECredentials: Hashable, Sendable {
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".unicodeScalars)
 
     /// Six random bits for each character.
-    private static func text(characters: Int, random: inout RandomSource) -> String {
+    static func text(characters: Int, random: inout RandomSource) -> String {
         var text = String.UnicodeScalarView()
         for octet in random.bytes(characters) { text.append(alphabet[Int(octet & 63)]) }
         return String(text)

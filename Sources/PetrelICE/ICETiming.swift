@@ -67,6 +67,9 @@ enum ICETiming {
     /// A pair in use must be this quiet before media moves to a pair that is not of a rebinding.
     static let quietForMove = TimeDelta.seconds(1)
 
+    /// Nothing authentic for this long: a pair's 5-tuple is no longer claimed. The time of consent.
+    static let claimLifetime = TimeDelta.seconds(30)
+
     /// How long the pairs of the generation before a restart still receive after the new one has settled.
     static let previousGrace = TimeDelta.seconds(3)
 

@@ -14,9 +14,24 @@ public struct SocketError: Error, CustomStringConvertible, Sendable {
     /// The system's number for the reason, if it had one.
     public let code: Int32?
 
+    /// The range that was asked for, where every port in it is taken.
+    public let takenPorts: ClosedRange<UInt16>?
+
+    /// Whether somebody else has the port.
+    public var isPortTaken: Bool { code == EADDRINUSE }
+    /// Whether the address is none of this machine's, or not ready to be used.
+    public var isAddressMissing: Bool { code == EADDRNOTAVAIL }
+
     init(_ what: String, code: Int32? = nil) {
         self.code = code
+        takenPorts = nil
         description = code.map { "\(what): \(String(cString: strerror($0)))" } ?? what
+    }
+
+    init(takenPorts ports: ClosedRange<UInt16>, at address: TransportAddress) {
+        code = EADDRINUSE
+        takenPorts = ports
+        description = "every UDP port of \(ports.lowerBound)-\(ports.upperBound) is taken at \(address.host)"
     }
 }
 

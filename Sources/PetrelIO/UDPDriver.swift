@@ -2,42 +2,17 @@ internal import NIOCore
 internal import NIOPosix
 public import PetrelCore
 
-/// What a ``UDPDriver`` drives: told of datagrams and of time, always on the driver's own thread.
-public protocol DatagramEngine: AnyObject, Sendable {
-    /// One datagram arrived. The bytes may be changed in place and are gone when the call returns.
-    func receive(
-        _ bytes: UnsafeMutableRawBufferPointer, from remote: TransportAddress, to local: TransportAddress, now: Instant)
-    /// The datagrams of one read have been handed over, or a deadline has passed.
-    func settle(now: Instant)
-    /// A socket has ended by itself: nothing comes from it or leaves by it any more.
-    func socketEnded(_ local: TransportAddress, now: Instant)
-}
-
-extension DatagramEngine {
-    /// An engine that cannot do without a socket hears nothing more from it.
-    public func socketEnded(_ local: TransportAddress, now: Instant) {}
-}
-
-/// What a ``UDPDriver`` has done.
-public struct DriverCounts: Hashable, Sendable {
-    /// Datagrams that the kernel took, and their bytes.
-    public var datagramsSent: UInt64 = 0
-    public var bytesSent: UInt64 = 0
-    /// Datagrams that it refused, or whose socket is gone; they are lost like any other.
-    public var sendFailures: UInt64 = 0
-    /// The system's number for the last refusal (errno).
-    public var lastSendError: Int32?
-    /// Datagrams that were longer than ``UDPDriver/longestDatagram``, or empty.
-    public var datagramsRefused: UInt64 = 0
-
-    public init() {}
-}
-
 /// Datagrams in and out of an engine: any number of UDP sockets, one thread of SwiftNIO's, one timer.
 ///
 /// Everything that touches the engine runs on the driver's event loop: hand work over with ``run(_:)``.
-public final class UDPDriver: @unchecked Sendable {
+public final class UDPDriver: DatagramDriver, @unchecked Sendable {
     // @unchecked: all mutable state is confined to `loop`, but for `isOpen`, which is behind a lock.
+    /// The engine, as the timer sees it too.
+    private final class Driven: @unchecked Sendable {
+        // @unchecked: confined to the loop.
+        weak var engine: (any DatagramEngine)?
+    }
+
     private struct Socket {
         let local: TransportAddress
         let channel: any Channel
@@ -48,9 +23,8 @@ public final class UDPDriver: @unchecked Sendable {
     private let loop: any EventLoop
     private let isOpen = Lock(true)
     private var sockets: [Socket] = []
-    private weak var engine: (any DatagramEngine)?
-    private var armed: Instant?
-    private var timer: Scheduled<Void>?
+    private let driven = Driven()
+    private let timer: DriverTimer
     private var isClosed = false
     /// What was sent and what was not. On the driver's thread only.
     public private(set) var counts = DriverCounts()
@@ -64,6 +38,7 @@ public final class UDPDriver: @unchecked Sendable {
     public init() {
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         loop = group.next()
+        timer = DriverTimer(loop) { [driven] now in driven.engine?.settle(now: now) }
     }
 
     /// Runs `work` on the driver's thread, in the order of the calls. Once the driver is closed it is not run.
@@ -82,13 +57,37 @@ public final class UDPDriver: @unchecked Sendable {
     public var isOnDriver: Bool { loop.inEventLoop }
 
     /// Names the engine that is driven. To be called before the first socket is opened.
-    public func drive(_ engine: any DatagramEngine) { run { self.engine = engine } }
+    public func drive(_ engine: any DatagramEngine) { run { self.driven.engine = engine } }
 
     /// Opens a socket. Port 0 lets the system choose.
     /// - Returns: the address with its port.
     /// - Throws: ``SocketError`` with the address and the reason in words.
     public func open(_ address: TransportAddress) async throws -> TransportAddress {
-        let (reading, sending) = try SendSocket.open(address)
+        try await take(try SendSocket.open(address), at: address)
+    }
+
+    /// Opens a socket on the first port of a range that is free, beginning anywhere in it and going round.
+    /// - Parameter first: where to begin, as a distance from the lower end: random, so that calls that begin together do
+    ///   not all try the same ports.
+    /// - Returns: the address with its port.
+    /// - Throws: ``SocketError``; where all are taken its ``SocketError/takenPorts`` is the range.
+    public func open(
+        _ address: TransportAddress, ports: ClosedRange<UInt16>, first: UInt64
+    ) async throws -> TransportAddress {
+        for step in 0..<UInt64(ports.count) {
+            var wanted = address
+            wanted.port = ports.lowerBound + UInt16(truncatingIfNeeded: (first % UInt64(ports.count) + step) % UInt64(ports.count))
+            do {
+                return try await take(try SendSocket.open(wanted), at: wanted)
+            } catch let error as SocketError where error.isPortTaken {}
+        }
+        throw SocketError(takenPorts: ports, at: address)
+    }
+
+    private func take(
+        _ opened: (reading: Int32, sending: SendSocket), at address: TransportAddress
+    ) async throws -> TransportAddress {
+        let (reading, sending) = opened
         guard
             let bound = try await perform({ [self] in
                 DatagramBootstrap(group: loop)
@@ -153,17 +152,11 @@ public final class UDPDriver: @unchecked Sendable {
 
     /// Asks for a call of ``DatagramEngine/settle(now:)`` at `deadline`. On the driver's thread only.
     public func wake(at deadline: Instant) {
-        guard deadline != .distantFuture, !isClosed else { return }
-        if let armed, armed <= deadline { return }
-        timer?.cancel()
-        armed = deadline
-        timer = loop.scheduleTask(deadline: .uptimeNanoseconds(UInt64(clamping: deadline.nanoseconds))) { [weak self] in
-            guard let self else { return }
-            armed = nil
-            timer = nil
-            engine?.settle(now: MonotonicClock.now)
-        }
+        if !isClosed { timer.wake(at: deadline) }
     }
+
+    /// A timer of its own on this driver's thread.
+    public func makeTimer(_ work: @escaping @Sendable (Instant) -> Void) -> DriverTimer { DriverTimer(loop, work) }
 
     /// Closes all sockets and ends the thread. Nothing is called any more once it has returned; it may be called again.
     public func close() async {
@@ -172,9 +165,8 @@ public final class UDPDriver: @unchecked Sendable {
             isOpen = false
             return loop.submit { [self] in
                 isClosed = true
-                timer?.cancel()
-                timer = nil
-                engine = nil
+                timer.cancel()
+                driven.engine = nil
                 for socket in sockets { socket.channel.close(promise: nil) }
                 sockets = []
             }
@@ -186,17 +178,17 @@ public final class UDPDriver: @unchecked Sendable {
     fileprivate func received(
         _ bytes: UnsafeMutableRawBufferPointer, from remote: TransportAddress, to local: TransportAddress
     ) {
-        engine?.receive(bytes, from: remote, to: local, now: MonotonicClock.now)
+        driven.engine?.receive(bytes, from: remote, to: local, now: MonotonicClock.now)
     }
 
-    fileprivate func readComplete() { engine?.settle(now: MonotonicClock.now) }
+    fileprivate func readComplete() { driven.engine?.settle(now: MonotonicClock.now) }
 
     fileprivate func refused() { counts.datagramsRefused &+= 1 }
 
     fileprivate func ended(_ local: TransportAddress) {
         guard let index = sockets.firstIndex(where: { $0.local == local }) else { return }
         sockets.remove(at: index)
-        engine?.socketEnded(local, now: MonotonicClock.now)
+        driven.engine?.socketEnded(local, now: MonotonicClock.now)
     }
 }
 

@@ -438,6 +438,7 @@ extension Peer {
                 return
             }
             srtp = session
+            controlSources = ControlSources()
             milestones.secured = milestones.secured ?? now
             change(to: .connected)
             applyRate()
@@ -449,6 +450,9 @@ extension Peer {
         case .closed:
             srtp = nil
             change(to: .failed, .closedByRemote)
+            // RFC 7675 section 5.2: an authenticated end of the association revokes consent, checks included.
+            agent.consentRevoked(now: now)
+            collectICEEvents(now: now)
         case .new, .connecting:
             break
         }

@@ -21,7 +21,13 @@ extension Peer {
         _ bytes: UnsafeMutableRawBufferPointer, from remote: TransportAddress, to local: TransportAddress, now: Instant,
         into out: inout EgressBatch
     ) -> Verdict {
-        guard state != .closed else { return .accept }
+        guard state != .closed else {
+            // RFC 7675 section 5.2: a peer that did not hear the end of the association is told by 403 when it asks. The
+            // agent answers whoever has the password, and nothing else happens any more.
+            let view = UnsafeRawBufferPointer(bytes)
+            guard Demultiplexer.classify(view.bytes) == .stun else { return .accept }
+            return agent.receive(view.bytes, from: remote, to: local, now: now, random: &random, out: &out)
+        }
         network.datagramsReceived &+= 1
         network.bytesReceived &+= UInt64(clamping: bytes.count)
         do {
@@ -121,11 +127,11 @@ extension Peer {
         do throws(DropReason) {
             found = try role(of: header, payload: payload, extensions: extensions, now: now)
         } catch {
-            if sources[header.ssrc] == nil { srtp.forgetInbound(ssrc: header.ssrc) }
+            forget(header.ssrc, srtp)
             throw error
         }
         guard let role = found else {
-            if sources[header.ssrc] == nil { srtp.forgetInbound(ssrc: header.ssrc) }
+            forget(header.ssrc, srtp)
             throw .rtpUnknownSource
         }
         switch role {
@@ -144,6 +150,11 @@ extension Peer {
             let innerHeader = try RTPHeader(parsing: inner.bytes)
             try deliver(inner, header: innerHeader, extensions: extensions, to: index, isRepair: true, now: now)
         }
+    }
+
+    /// Lets go what was kept to open a packet of a source that nobody wants.
+    private func forget(_ ssrc: UInt32, _ srtp: SRTPSession) {
+        if sources[ssrc] == nil, !controlSources.contains(ssrc) { srtp.forgetInbound(ssrc: ssrc) }
     }
 
     private func deliver(

@@ -43,6 +43,13 @@ extension Peer {
         guard let srtp else { throw .srtpNoKeys }
         let length = try srtp.openRTCP(bytes, length: bytes.count)
         agent.mediaReceived(from: remote, to: local, now: now)
+        // Bytes 4 to 7 name who speaks (RFC 3550 section 6.1), also for libsrtp2. What it keeps for a source that there is
+        // no place for goes at once, and with it the memory of what came before: so the packet is not used either.
+        let ssrc = UInt32(bigEndian: UnsafeRawBufferPointer(bytes).loadUnaligned(fromByteOffset: 4, as: UInt32.self))
+        guard controlSources.admit(ssrc, among: sources) else {
+            srtp.forgetInbound(ssrc: ssrc)
+            throw .rtpSourceLimit
+        }
         plaintextTap?(UnsafeRawBufferPointer(rebasing: bytes[..<length]), remote, local)
         let packets = try RTCPCompound.parse(UnsafeRawBufferPointer(rebasing: bytes[..<length]).bytes)
         network.rtcpPacketsReceived &+= 1

@@ -54,6 +54,7 @@ public final class Peer {
     var receivers: [Receiver] = []
     var nextRemoteTrack = 0
     var sources = SourceTable()
+    var controlSources = ControlSources()
     var remoteExtensions = RTPExtensionMap.none
     var payloads = PayloadTable()
     var usesReducedSizeRTCP = false
@@ -136,6 +137,11 @@ public final class Peer {
         failure = new == .failed ? reason : nil
         events.append(.stateChanged(new, reason))
     }
+
+    /// What a port that several peers share must know of this one (``PortRoutes``): the 5-tuples that its datagrams come
+    /// from. Another ``claimsVersion`` than the one before means that they may have changed.
+    public func claims(now: Instant) -> [ICEClaim] { agent.claims(now: now) }
+    public var claimsVersion: UInt64 { agent.claimsVersion }
 
     /// Where media goes now; nil while there is no way or consent to send.
     ///

@@ -37,6 +37,29 @@ struct SourceTable {
     }
 }
 
+/// Sources that have sent feedback and no media: an endpoint that only receives reports under one of its own.
+///
+/// SRTCP has a replay window for each source, in libsrtp2, for the life of the keys.
+struct ControlSources {
+    /// Sources that are believed to speak for nobody but themselves: one for an endpoint that only receives, and some for
+    /// the streams that are announced later. State in libsrtp2, and the time to find it with each packet, grow with it.
+    static let limit = 16
+
+    private var known: [UInt32] = []
+
+    /// Whether feedback from this source may be used; it is remembered then.
+    mutating func admit(_ ssrc: UInt32, among media: SourceTable) -> Bool {
+        if media[ssrc] != nil || known.contains(ssrc) { return true }
+        // Those whose media has come since need no place of their own.
+        if known.count >= Self.limit { known.removeAll { media[$0] != nil } }
+        guard known.count < Self.limit else { return false }
+        known.append(ssrc)
+        return true
+    }
+
+    func contains(_ ssrc: UInt32) -> Bool { known.contains(ssrc) }
+}
+
 /// What each payload type means in packets that come in.
 struct PayloadTable {
     struct Entry: Hashable {

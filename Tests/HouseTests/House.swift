@@ -35,7 +35,7 @@ enum House {
         "PetrelICE": Room(level: 2, arrows: ["PetrelCore", "PetrelWire", "PetrelSDP", "PetrelSecurity"]),
         "PetrelCongestion": Room(level: 2, arrows: ["PetrelCore", "PetrelWire"]),
         "PetrelMedia": Room(level: 2, arrows: ["PetrelCore", "PetrelWire", "PetrelCongestion"]),
-        "PetrelCodecs": Room(level: 2, arrows: ["PetrelCore", "CPetrelCodecs", "COpus", "CVPX"]),
+        "PetrelCodecs": Room(level: 2, arrows: ["PetrelCore", "PetrelWire", "CPetrelCodecs", "COpus", "CVPX"]),
 
         "PetrelPeer": Room(
             level: 3,

@@ -113,16 +113,4 @@ struct VP8DecoderTests {
         if case .success = Self.decode(decoder, half) { Issue.record("half a key frame gave a picture") }
         #expect(Self.decode(decoder, frames[1]) == .failure(CodecError(.decode, .keyFrameNeeded)))
     }
-
-    @Test("The header of RFC 6386 section 9.1")
-    func header() throws {
-        var bytes: [UInt8] = [0x50, 0x1D, 0x00, 0x9D, 0x01, 0x2A, 0xB0, 0x40, 0x90, 0x80]
-        let header = try #require(bytes.withUnsafeBytes { VP8FrameHeader($0) })
-        #expect(header.isKeyFrame && header.isShown && header.version == 0)
-        #expect(header.firstPartitionSize == 0x1D50 >> 5)
-        #expect(header.width == 176 && header.height == 144)
-        bytes[3] = 0x9E
-        #expect(bytes.withUnsafeBytes { VP8FrameHeader($0) } == nil)
-        for length in 0..<10 { #expect(bytes.prefix(length).withUnsafeBytes { VP8FrameHeader($0) } == nil) }
-    }
 }

@@ -1,10 +1,12 @@
 internal import PetrelCore
+internal import PetrelICE
 internal import PetrelIO
 internal import PetrelPeer
 
 /// The sockets, and the machine's addresses behind them.
 extension Call {
     func openSockets() async throws {
+        guard sockets != nil else { return try await takeSharedPort() }
         _ = try await openSockets(
             for: try wantedAddresses(configuration.localAddresses), listed: !configuration.localAddresses.isEmpty)
         try await perform { peer, now, _ in peer.endOfLocalAddresses(now: now) }
@@ -18,7 +20,12 @@ extension Call {
     ///   before.
     /// - Returns: an offer for the other side, whose answer goes to ``accept(answer:)``; nil where nothing has changed.
     /// - Throws: ``CallError/noSocket(_:)`` where no address is left; then the call is as it was.
+    ///   ``CallError/badConfiguration(_:)`` for addresses where the call is on a ``SharedPort``, whose addresses stay.
     public func networkChanged(localAddresses: [String]? = nil) async throws -> String? {
+        guard sockets != nil else {
+            guard localAddresses == nil else { throw CallError.badConfiguration(CallConfiguration.sharedAddresses) }
+            return nil
+        }
         let list = localAddresses ?? state.withLock { $0.localAddresses }
         let wanted = try wantedAddresses(list)
         let driver = engine.driver
@@ -60,7 +67,36 @@ extension Call {
         return outside.isEmpty || configuration.addressProfile == .lab ? all : outside
     }
 
+    /// The sockets of a shared port are there already.
+    private func takeSharedPort() async throws {
+        let driver = engine.driver
+        let addresses = try await perform { _, _, _ in driver.localAddresses }
+        try checkPublicAddresses(against: addresses)
+        let used = try await perform { peer, now, _ in
+            let used = addresses.count { peer.addLocalAddress($0, now: now) }
+            peer.endOfLocalAddresses(now: now)
+            return used
+        }
+        guard used > 0 else { throw unusable(addresses) }
+    }
+
+    private func unusable(_ addresses: [TransportAddress]) -> CallError {
+        .noSocket(
+            "none of the addresses \(addresses.map(\.host).joined(separator: ", ")) may be used with the address profile '\(configuration.addressProfile)'"
+        )
+    }
+
+    /// A public address that stands for no local one would silently do nothing.
+    private func checkPublicAddresses(against local: [TransportAddress]) throws(CallError) {
+        for known in try configuration.parsedPublicAddresses() where !local.contains(where: { known.fits($0) }) {
+            throw .badConfiguration(
+                "the public address \(known.address.host) belongs to none of the local addresses \(local.map(\.host).joined(separator: ", "))"
+            )
+        }
+    }
+
     private func openSockets(for addresses: [TransportAddress], listed: Bool) async throws {
+        try checkPublicAddresses(against: addresses)
         let opened = try await open(addresses, listed: listed, isEnough: false)
         let driver = engine.driver
         let used = try await perform { peer, now, _ in
@@ -70,11 +106,7 @@ extension Call {
                 return false
             }
         }
-        guard used > 0 else {
-            throw CallError.noSocket(
-                "none of the addresses \(addresses.map(\.host).joined(separator: ", ")) may be used with the address profile '\(configuration.addressProfile)'"
-            )
-        }
+        guard used > 0 else { throw unusable(addresses) }
     }
 
     /// Opens a socket on each address.
@@ -85,17 +117,25 @@ extension Call {
         _ addresses: [TransportAddress], listed: Bool, isEnough: Bool
     ) async throws -> [TransportAddress] {
         var opened: [TransportAddress] = []
-        var failure = "no UDP socket can be opened: this machine has no address"
+        var failure = CallError.noSocket("no UDP socket can be opened: this machine has no address")
+        guard let sockets else { return [] }
         for address in addresses {
-            do { opened.append(try await engine.driver.open(address)) } catch let error as SocketError {
-                failure = error.description
+            do {
+                if address.port == 0, let ports = configuration.udpPorts {
+                    var random = RandomSource.system
+                    opened.append(try await sockets.open(address, ports: ports, first: random.next()))
+                } else {
+                    opened.append(try await sockets.open(address))
+                }
+            } catch let error as SocketError {
+                failure = error.takenPorts.map { .noFreePort($0, address.host) } ?? .noSocket(error.description)
                 guard !listed else { break }
             }
         }
         guard listed ? opened.count == addresses.count : !opened.isEmpty || isEnough else {
             let (driver, useless) = (engine.driver, opened)
             try? await perform { _, _, _ in for address in useless { driver.close(address) } }
-            throw CallError.noSocket(failure)
+            throw failure
         }
         return opened
     }

@@ -61,6 +61,8 @@ public final class Call: Sendable {
     public let configuration: CallConfiguration
     let yield: AsyncStream<CallEvent>.Continuation
     let engine: CallEngine
+    /// The call's own sockets; nil where it shares a port.
+    let sockets: UDPDriver?
     let logs: LogRelay
     let state: Lock<State>
     let sync = SyncGroup()
@@ -86,10 +88,24 @@ public final class Call: Sendable {
         }
         let wallClock = MonotonicClock.wallClock()
         self.wallClock = wallClock
-        let settings = try configuration.peerSettings(wallClock: wallClock, certificate: certificate)
+        var settings = try configuration.peerSettings(wallClock: wallClock, certificate: certificate)
         logs = LogRelay(configuration.logger)
         let capture = try configuration.packetCapture.map { try PacketCapture($0, wallClock: wallClock) }
-        let driver = UDPDriver()
+        let driver: any DatagramDriver
+        do {
+            if let seat = try await configuration.sharedPort?.seat() {
+                settings.ice.ufragPrefix = seat.prefix
+                driver = seat
+                sockets = nil
+            } else {
+                let own = UDPDriver()
+                driver = own
+                sockets = own
+            }
+        } catch {
+            capture?.discard()
+            throw error
+        }
         do {
             // Who offers is not known yet: the role in ICE is taken on with the first offer or answer.
             let peer = try Peer(configuration: settings, role: .controlled, random: random, now: now)

@@ -26,6 +26,18 @@ public struct CallConfiguration: Sendable {
     /// Local addresses to use, as `192.0.2.7`, or with a port, as `192.0.2.7:5004` and `[2001:db8::1]:5004`. All of them
     /// must be had. Empty: every address of this machine, loopback only where there is no other.
     public var localAddresses: [String] = []
+    /// The UDP ports that this call's sockets may have: for a server behind a firewall that lets a range through. Each
+    /// local address takes one. Nil: any that is free. A port named in ``localAddresses`` stays as it is.
+    public var udpPorts: ClosedRange<UInt16>?
+    /// Use a port together with other calls, in place of sockets of the call's own. Then ``localAddresses`` and
+    /// ``udpPorts`` must be left alone.
+    public var sharedPort: SharedPort?
+    /// The addresses of this machine outside a NAT that maps addresses one to one and keeps port numbers, as clouds have
+    /// it: `203.0.113.7`, for every local address of its family but loopback and link-local; or `203.0.113.7/10.0.0.5`,
+    /// for that local address alone. They are told to the other side as candidates, next to the local ones.
+    public var publicAddresses: [String] = []
+    /// Tell the other side the ``publicAddresses`` only, and not the local addresses behind them.
+    public var hidesLocalAddresses = false
     /// The most that video takes, in kbit/s, the least, and what it starts at.
     public var maximumVideoKilobitsPerSecond = 2500
     public var minimumVideoKilobitsPerSecond = 150
@@ -67,6 +79,9 @@ extension CallConfiguration {
             }
             settings.ice.stunServers.append(address)
         }
+        settings.ice.publicAddresses = try parsedPublicAddresses()
+        settings.ice.hidesMappedHosts = hidesLocalAddresses
+        try checkPorts()
         settings.bandwidth = try bandwidth()
         guard (6...510).contains(audioKilobitsPerSecond) else {
             throw .badConfiguration("an audio bitrate of \(audioKilobitsPerSecond) kbit/s; 6 to 510 are possible")
@@ -83,6 +98,42 @@ extension CallConfiguration {
             .opus(stereo: receivedAudioChannels == 2, discontinuous: discontinuousAudio)
         ]
         return settings
+    }
+
+    static let sharedAddresses = "a call on a shared port has the port's addresses: name none, and no range of ports"
+
+    private func checkPorts() throws(CallError) {
+        if sharedPort != nil, !localAddresses.isEmpty || udpPorts != nil {
+            throw .badConfiguration(Self.sharedAddresses)
+        }
+        if let udpPorts, udpPorts.lowerBound == 0 {
+            throw .badConfiguration("the UDP ports \(udpPorts.lowerBound)-\(udpPorts.upperBound); the lowest is 1")
+        }
+    }
+
+    /// - Throws: ``CallError/badConfiguration(_:)``.
+    func parsedPublicAddresses() throws(CallError) -> [PublicAddress] {
+        guard publicAddresses.count <= ICEConfiguration.maximumPublicAddresses else {
+            throw .badConfiguration(
+                "\(publicAddresses.count) public addresses; at most \(ICEConfiguration.maximumPublicAddresses)")
+        }
+        var found: [PublicAddress] = []
+        for text in publicAddresses {
+            let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+            let addresses = parts.compactMap { TransportAddress($0, port: 0) }
+            guard addresses.count == parts.count, (1...2).contains(parts.count) else {
+                throw .badConfiguration(
+                    "the public address '\(text)' is not a numeric IP address, as 203.0.113.7 or 203.0.113.7/10.0.0.5")
+            }
+            let known = PublicAddress(addresses[0], local: addresses.count == 2 ? addresses[1] : nil)
+            guard known.isPossible else {
+                throw .badConfiguration(
+                    "the public address '\(text)' is not one that can be reached from outside: unicast, and of the family of the local one"
+                )
+            }
+            found.append(known)
+        }
+        return found
     }
 
     /// What the path is asked to carry: the pictures, and room for sound, headers and repair beside them.
@@ -126,6 +177,8 @@ public enum CallError: Error, Sendable, CustomStringConvertible {
     case badConfiguration(String)
     /// No socket could be opened.
     case noSocket(String)
+    /// Every port of ``CallConfiguration/udpPorts`` is taken at a local address.
+    case noFreePort(ClosedRange<UInt16>, String)
     /// The session description of the other side cannot be used.
     case badDescription(String)
     /// What was asked does not fit where offer and answer stand.
@@ -143,6 +196,8 @@ public enum CallError: Error, Sendable, CustomStringConvertible {
         switch self {
         case .badConfiguration(let text): text
         case .noSocket(let text): text
+        case .noFreePort(let ports, let host):
+            "every UDP port of \(ports.lowerBound)-\(ports.upperBound) is taken at \(host): end a call or widen the range"
         case .badDescription(let text): "the other side's session description cannot be used: \(text)"
         case .wrongState(let text): "this does not fit where offer and answer stand: \(text)"
         case .failed(let text): text

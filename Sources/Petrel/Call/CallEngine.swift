@@ -21,7 +21,10 @@ final class CallEngine: DatagramEngine, @unchecked Sendable {
         var canSend: @Sendable (LocalTrackID, Bool) -> Void
     }
 
-    let driver: UDPDriver
+    let driver: any DatagramDriver
+    /// Where the call shares a port: what it has to be told so that datagrams find this engine.
+    private let seat: PortSeat?
+    private var claimsVersion: UInt64 = 0
     let wallClock: WallClock
     private let peer: Peer
     private var batch = EgressBatch(capacity: 512)
@@ -36,10 +39,11 @@ final class CallEngine: DatagramEngine, @unchecked Sendable {
     private var sendable: [(track: LocalTrackID, can: Bool)] = []
 
     init(
-        driver: UDPDriver, wallClock: WallClock, peer: sending Peer, logs: LogRelay, capture: PacketCapture?,
+        driver: any DatagramDriver, wallClock: WallClock, peer: sending Peer, logs: LogRelay, capture: PacketCapture?,
         capturesPlaintext: Bool
     ) {
         self.driver = driver
+        seat = driver as? PortSeat
         self.wallClock = wallClock
         self.peer = peer
         self.logs = logs
@@ -58,9 +62,15 @@ final class CallEngine: DatagramEngine, @unchecked Sendable {
     func receive(
         _ bytes: UnsafeMutableRawBufferPointer, from remote: TransportAddress, to local: TransportAddress, now: Instant
     ) {
-        guard !isClosed else { return }
+        guard !isClosed else {
+            // Who did not hear the good-bye is told when it asks (RFC 7675 section 5.2).
+            peer.receive(bytes, from: remote, to: local, now: now, into: &batch)
+            driver.send(&batch)
+            return
+        }
         record(UnsafeRawBufferPointer(bytes), from: remote, to: local, at: now)
         peer.receive(bytes, from: remote, to: local, now: now, into: &batch)
+        claimPaths(now: now)
         // A long read must not fill the batch: what it answers leaves with it.
         if batch.count > batch.capacity / 2 { send(now: now) }
         handOverEvents()
@@ -80,9 +90,17 @@ final class CallEngine: DatagramEngine, @unchecked Sendable {
     }
 
     private func finish(now: Instant) {
+        claimPaths(now: now)
         handOverEvents()
         send(now: now)
         driver.wake(at: peer.nextDeadline)
+    }
+
+    /// Tells the port at once where datagrams of this call come from: the next one may be in the same read.
+    private func claimPaths(now: Instant) {
+        guard let seat, peer.claimsVersion != claimsVersion else { return }
+        claimsVersion = peer.claimsVersion
+        seat.claim(peer.claims(now: now), now: now)
     }
 
     private func handOverEvents() {

@@ -91,6 +91,24 @@ public struct STUNMessage: Sendable {
         return true
     }
 
+    /// The first `count` octets, at most eight, of the value that `range` names, as one number with the first octet the
+    /// most significant; nil where it is shorter or leaves the datagram.
+    public static func leading(_ count: Int, of range: Range<Int>, in bytes: RawSpan) -> UInt64? {
+        guard (1...8).contains(count), range.count >= count, range.lowerBound >= 0,
+            range.upperBound <= bytes.byteCount
+        else { return nil }
+        var value: UInt64 = 0
+        for index in 0..<count { value = value << 8 | UInt64(STUNBytes.uint8(bytes, range.lowerBound + index)) }
+        return value
+    }
+
+    /// The transaction of a datagram that is the head of a Binding request, read without parsing it: for looking at
+    /// one's own requests as they leave. Nil for everything else.
+    public static func bindingRequest(_ bytes: RawSpan) -> STUNTransactionID? {
+        guard looksLikeSTUN(bytes), STUNBytes.uint16(bytes, 0) == 0x0001 else { return nil }
+        return STUNTransactionID(high: STUNBytes.uint32(bytes, 8), low: STUNBytes.uint64(bytes, 12))
+    }
+
     /// A copy of the bytes that `range` names; empty where it leaves the datagram.
     public static func copy(_ bytes: RawSpan, _ range: Range<Int>) -> [UInt8] {
         guard range.lowerBound >= 0, range.upperBound <= bytes.byteCount else { return [] }

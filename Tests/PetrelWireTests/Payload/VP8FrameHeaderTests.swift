@@ -36,6 +36,18 @@ struct VP8FrameHeaderTests {
         #expect(try !parse("010000").isShown)
     }
 
+    @Test("the head of a frame of our own encoder, cut at every length")
+    func everyLength() throws {
+        let text = "501d009d012ab0409080"
+        let header = try parse(text)
+        #expect(header.isKeyFrame && header.isShown && header.version == 0)
+        #expect(header.firstPartitionLength == 0x1D50 >> 5)
+        #expect(header.width == 176 && header.height == 144)
+        for length in 0..<10 {
+            #expect(throws: DropReason.truncated) { try parse(String(text.prefix(2 * length))) }
+        }
+    }
+
     @Test("frames that must not be used")
     func malformed() {
         #expect(throws: DropReason.truncated) { try parse("") }
