@@ -32,6 +32,8 @@ struct CandidatePair: Sendable {
     /// When anything authentic came from here: request, response or media.
     var lastHeard: Instant?
     var lastMedia: Instant?
+    /// The longest time between two packets of media lately, losses included.
+    var mediaSpacing = TimeDelta.zero
     var lastResponse: Instant?
     /// When media left it for the address that its NAT has given the peer instead.
     var replacedAt: Instant?
@@ -71,8 +73,19 @@ struct CandidatePair: Sendable {
 
     /// The silence after which flowing media is taken to have stopped.
     var silenceThreshold: TimeDelta {
-        let wanted = ICETiming.silenceBudget - (roundTrip ?? .zero)
+        let wanted = max(ICETiming.silenceBudget - (roundTrip ?? .zero), mediaSpacing * 1.5)
         return min(ICETiming.silenceMaximum, max(ICETiming.silenceMinimum, wanted))
+    }
+
+    /// A packet of media came. The spacing is the longest gap of late: it gives way by a sixteenth of the time that
+    /// passes, so that neither the packets of one picture nor a few regular ones hide the pauses between.
+    mutating func noteMedia(now: Instant) {
+        if let lastMedia {
+            let gap = min(now - lastMedia, ICETiming.silenceMaximum)
+            mediaSpacing = max(gap, mediaSpacing - gap / 16)
+        }
+        lastHeard = now
+        lastMedia = now
     }
 
     /// When a pair in use wants its next check. Media only moves it to a later time.

@@ -5,7 +5,7 @@ extension ICEAgent {
     /// Tells the agent that a packet of media from this 5-tuple was authenticated (SRTP, or a DTLS record that was
     /// accepted). Costs no more than two comparisons for the pair in use.
     ///
-    /// While media flows, its silence for 50...150 ms (the shorter, the longer the round trip) makes the agent check
+    /// While media flows, its silence for 30...150 ms (the shorter, the longer the round trip) makes the agent check
     /// the pair; and media from a validated pair, while the pair in use is silent, moves our sending there.
     public mutating func mediaReceived(from remote: TransportAddress, to local: TransportAddress, now: Instant) {
         let path = ICEPath(local: local, remote: remote)
@@ -17,8 +17,7 @@ extension ICEAgent {
         } else {
             return
         }
-        pairs[index].lastHeard = now
-        pairs[index].lastMedia = now
+        pairs[index].noteMedia(now: now)
         if index != sendIndex {
             considerMove(to: index, now: now)
         } else if !configuration.isLite {

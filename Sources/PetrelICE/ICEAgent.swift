@@ -15,7 +15,7 @@ internal import PetrelWire
 /// - drops every datagram that is not STUN unless ``isValidated(remote:local:)``, and sends media to ``sendPath``
 ///   only;
 /// - calls ``mediaReceived(from:to:now:)`` for every packet of media that was *authenticated*: this is how the agent
-///   notices silence within 50...150 ms, probes the path and follows a peer whose NAT has given it a new address.
+///   notices silence within 30...150 ms, probes the path and follows a peer whose NAT has given it a new address.
 ///
 /// What leaves is appended to the batch of the call. A batch that is full loses checks, which are repeated anyway.
 public struct ICEAgent: Sendable {

@@ -52,8 +52,11 @@ enum ICETiming {
 
     /// Bounds of the silence after which flowing media is taken to have stopped. A silence probe leaves after
     /// `silenceBudget` minus the round trip, within the bounds, so that a rebinding costs at most 250 ms and one
-    /// round trip. Less than 50 ms would mistake a few lost packets for silence.
-    static let silenceMinimum = TimeDelta.milliseconds(50)
+    /// round trip. Nothing may be sent to a new address before it has answered a check: the probe, the check, its answer
+    /// and the first media are two round trips besides the silence, so that beyond a round trip of 200 ms it is two of
+    /// them and 50 ms. What is shorter than one and a half times the pauses that media has had lately is no silence: else
+    /// every lost packet, or every picture of a slow film, would cost a probe.
+    static let silenceMinimum = TimeDelta.milliseconds(30)
     static let silenceMaximum = TimeDelta.milliseconds(150)
     static let silenceBudget = TimeDelta.milliseconds(200)
     /// Media counts as flowing for this long after its last packet: a silence that lasts longer is looked after by

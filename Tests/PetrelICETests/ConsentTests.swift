@@ -82,14 +82,22 @@ import Testing
 
     @Test func aSilentPeerIsDisconnectedWithinSixSecondsAndFailedAt30() {
         for media in [true, false] {
-            let link = VirtualLink.connected(media: media)
-            link.run(for: .seconds(11))
-            let crash = link.now
-            link.loses = { _ in true }
-            link.run(for: .seconds(40))
-            let disconnected = link.a.time(of: .disconnected) ?? .distantFuture
-            #expect((disconnected - crash).seconds <= (media ? 5.5 : 9), "media \(media): \(disconnected - crash)")
-            #expect(((link.a.time(of: .failed) ?? .distantFuture) - crash).seconds <= 30)
+            var worst = TimeDelta.zero
+            // At every phase of the checks, and also where a check is on its way.
+            for seed in 1...80 {
+                let link = VirtualLink.connected(seed: UInt64(seed), media: media)
+                link.run(for: .milliseconds(11_000 + 173 * seed))
+                let crash = link.now
+                link.loses = { _ in true }
+                link.run(for: .seconds(40))
+                for node in [link.a, link.b] {
+                    let disconnected = node.events.last { $0.event == .stateChanged(.disconnected) }?.at
+                    worst = max(worst, (disconnected ?? .distantFuture) - crash)
+                    #expect(((node.time(of: .failed) ?? .distantFuture) - crash).seconds <= 30)
+                }
+            }
+            print("a silent peer, media \(media): disconnected after \(worst) at the latest")
+            #expect(worst.seconds <= 6, "media \(media): \(worst)")
         }
     }
 

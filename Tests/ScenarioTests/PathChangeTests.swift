@@ -17,8 +17,9 @@ import Testing
         call.at(.seconds(3)) { $0.network.detach(VirtualCall.calleeAddress) }
         let log = MediaLog(call.network, from: VirtualCall.callerAddress)
         let result = call.run()
-        #expect((time(result.callerStates, of: "disconnected") ?? .infinity) <= 9000)
-        #expect((time(result.callerStates, of: "failed") ?? .infinity) <= 38_000)
+        // It vanishes at 3 s.
+        #expect((time(result.callerStates, of: "disconnected") ?? .infinity) <= 3000 + 6000)
+        #expect((time(result.callerStates, of: "failed") ?? .infinity) <= 3000 + 35_000)
         #expect(call.callerPeer.failure == .pathLost)
         // C09: the last media leaves no later than 30 s after the last answer.
         #expect(log.count(from: 33.1, to: 45) == 0)
@@ -67,7 +68,7 @@ import Testing
         #expect(!result.callerStates.contains { $0.state.hasPrefix("failed") })
     }
 
-    @Test("C76: after a NAT rebinding media pauses for no more than 250 ms and a round trip", arguments: [20, 50])
+    @Test("C76: after a NAT rebinding media pauses for no more than 250 ms and a round trip", arguments: [20, 50, 100])
     func rebinding(oneWay: Int) throws {
         let call = try VirtualCall(.synthetic("delay=\(oneWay)", seconds: 6))
         let moved = TransportAddress(ipv4: 0x0A00_0001, port: 6001)
