@@ -27,6 +27,7 @@ public struct TrickleFragment: Hashable, Sendable {
 
     /// A section that is named: its `m=` line says nothing but the kind (RFC 8840 section 9).
     public struct Section: Hashable, Sendable {
+        /// The kind of its media, and its identification tag.
         public var kind: MediaKind
         public var mid: String?
 
@@ -127,7 +128,9 @@ private struct FragmentReader {
         let text = attribute.value.text
         switch attribute.name {
         case "ice-ufrag":
-            guard SDPSyntax.isUfrag(text), fragment.iceUfrag ?? text == text else { throw attribute.bad(.badICECredentials) }
+            guard SDPSyntax.isUfrag(text), fragment.iceUfrag ?? text == text else {
+                throw attribute.bad(.badICECredentials)
+            }
             fragment.iceUfrag = text
         case "ice-pwd":
             // What is wrong with a password is not told: it would stand in an answer and a log.
@@ -149,7 +152,8 @@ private struct FragmentReader {
             guard attribute.text.utf8.count <= limits.candidateBytes else {
                 throw SDPError(.lineTooLong, "a candidate of more than \(limits.candidateBytes) octets")
             }
-            fragment.candidates.append(TrickleFragment.Candidate(line: attribute.text, mid: fragment.sections.last?.mid))
+            fragment.candidates.append(
+                TrickleFragment.Candidate(line: attribute.text, mid: fragment.sections.last?.mid))
         case "end-of-candidates": fragment.endOfCandidates = true
         default: break
         }

@@ -5,6 +5,7 @@ internal import HummingbirdTLS
 internal import Logging
 internal import NIOCore
 internal import NIOSSL
+internal import Petrel
 internal import PetrelIO
 
 /// An HTTP server whose clients are browsers: they call, publish (WHIP, RFC 9725) and watch (WHEP), and its page is one
@@ -33,7 +34,9 @@ public final class MediaServer: Sendable {
             throw ServerError("a token is made of letters, digits and -._~+/= only (RFC 6750)")
         }
         self.configuration = configuration
-        let link = configuration.link.map { LabLink(forward: $0.forward, backward: $0.backward) }
+        let link = configuration.link.map {
+            LabLink(forward: $0.forward, backward: $0.backward, addresses: configuration.call.localAddresses)
+        }
         let film = MediaStream(name: StreamDirectory.film) { stream in
             FilmSource(
                 to: stream, video: configuration.video, audio: configuration.audio, size: configuration.videoSize,

@@ -26,7 +26,8 @@ struct PetrelServerCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The key of the certificate (PEM).", valueName: "file"))
     var key: String?
 
-    @Option(help: ArgumentHelp("A bearer token that clients must show; may be given more than once.", valueName: "token"))
+    @Option(
+        help: ArgumentHelp("A bearer token that clients must show; may be given more than once.", valueName: "token"))
     var token: [String] = []
 
     @Option(help: "The most peers at a time.")
@@ -36,7 +37,8 @@ struct PetrelServerCommand: AsyncParsableCommand {
     var video: String?
 
     @Option(
-        help: "The speech: a file that ffmpeg reads, a microphone such as alsa:default, or 'builtin'. (default: speech)")
+        help: "The speech: a file that ffmpeg reads, a microphone such as alsa:default, or 'builtin'. (default: speech)"
+    )
     var audio: String?
 
     @Option(help: "Pictures a second of the film.")

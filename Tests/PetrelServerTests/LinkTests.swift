@@ -8,7 +8,9 @@ extension ServerTests {
     /// The lab's network between client and peer.
     @Suite struct LinkTests {
         @Test func mediaGoesThroughTheRelayAndNowhereElse() async throws {
-            try await withServer { $0.link = try? LabProfile.link("delay=5") } _: { client, _ in
+            try await withServer {
+                $0.link = try? LabProfile.link("delay=5")
+            } _: { client, _ in
                 try await withCaller(sends: true) { caller in
                     let reply = try await caller.dial(client, "/call?media=echo")
                     #expect(Description.candidates(reply.body).count >= 1)
@@ -31,7 +33,9 @@ extension ServerTests {
         }
 
         @Test func aRestartGoesThroughTheRelayToo() async throws {
-            try await withServer { $0.link = try? LabProfile.link("delay=2") } _: { client, _ in
+            try await withServer {
+                $0.link = try? LabProfile.link("delay=2")
+            } _: { client, _ in
                 try await withCaller(sends: true) { caller in
                     let reply = try await caller.dial(client, "/call")
                     try await caller.media()
@@ -45,7 +49,9 @@ extension ServerTests {
         }
 
         @Test func theNetworkIsReadAndChanged() async throws {
-            try await withServer { $0.link = try? LabProfile.link("delay=20,loss=5") } _: { client, _ in
+            try await withServer {
+                $0.link = try? LabProfile.link("delay=20,loss=5")
+            } _: { client, _ in
                 let before = try await client.get("/link")
                 #expect(before.status == 200)
                 let ab = try #require(before.json["ab"] as? [String: Any])
@@ -79,7 +85,8 @@ extension ServerTests {
                 }
                 let after = try await client.get("/link")
                 #expect(after.body == named.body, "what is refused changes nothing")
-                #expect(try await client.request("PUT", "/link", ["Content-Type": "text/plain"], body: "{}").status == 415)
+                #expect(
+                    try await client.request("PUT", "/link", ["Content-Type": "text/plain"], body: "{}").status == 415)
                 #expect(try await client.get("/status").json["link"] as? Bool == true)
             }
         }

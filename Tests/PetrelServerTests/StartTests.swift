@@ -97,7 +97,8 @@ extension ServerTests {
                 try await outbound.write(
                     ByteBuffer(string: "GET /status HTTP/1.1\r\nHost: petrel.test\r\nConnection: close\r\n\r\n"))
                 var text = ""
-                do { for try await part in inbound { text += String(buffer: part) } } catch NIOSSLError.uncleanShutdown {}
+                do { for try await part in inbound { text += String(buffer: part) } } catch NIOSSLError.uncleanShutdown
+                {}
                 return Reply(text)
             }
         }
@@ -123,7 +124,8 @@ extension ServerTests {
                     #expect(text.contains("a peer came"))
                     let id = location.split(separator: "/").last.map(String.init) ?? "none"
                     for secret in [
-                        "canary-token", id, Description.value("ice-pwd", in: offer), Description.value("ice-pwd", in: reply.body),
+                        "canary-token", id, Description.value("ice-pwd", in: offer),
+                        Description.value("ice-pwd", in: reply.body),
                     ] {
                         #expect(!text.contains(try #require(secret)))
                     }

@@ -9,7 +9,9 @@ extension ServerTests {
     /// Bearer tokens (RFC 6750).
     @Suite struct TokenTests {
         @Test func whoMay() async throws {
-            try await withServer { $0.tokens = ["first-token", "second-token"] } _: { first, server in
+            try await withServer {
+                $0.tokens = ["first-token", "second-token"]
+            } _: { first, server in
                 var (nobody, second) = (first, first)
                 (nobody.token, second.token) = (nil, "second-token")
                 #expect(try await nobody.get("/").status == 200, "the page asks for the token")
@@ -37,7 +39,9 @@ extension ServerTests {
                     #expect(try await nobody.delete("/call/x").status == 401)
                     #expect(await server.peers == 0)
 
-                    let location = try #require(try await caller.dial(first, "/call").headers["location"])
+                    let reply = try await first.post("/call", sdp: offer)
+                    try await caller.call.accept(answer: reply.body)
+                    let location = try #require(reply.headers["location"])
                     let strange = try await second.delete(location)
                     #expect(strange.status == 403)
                     #expect(strange.headers["www-authenticate"]?.contains("insufficient_scope") == true)

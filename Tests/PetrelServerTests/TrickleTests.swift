@@ -47,20 +47,24 @@ extension ServerTests {
                     #expect(try await client.patch(location, "hello", ifMatch: tag).status == 400)
                     #expect(try await client.patch(location, "", ifMatch: tag).status == 400)
                     #expect(try await client.patch(location, "a=ice-ufrag:abcd\r\n", ifMatch: tag).status == 400)
-                    #expect(try await client.patch(location, "a=ice-ufrag:ab\r\na=ice-pwd:c\r\n", ifMatch: tag).status == 400)
+                    #expect(
+                        try await client.patch(location, "a=ice-ufrag:ab\r\na=ice-pwd:c\r\n", ifMatch: tag).status
+                            == 400)
                     let other = credentials("other123", String(repeating: "p", count: 24))
                     #expect(try await client.patch(location, other, ifMatch: tag).status == 409)
                     let ufrag = try #require(Description.value("ice-ufrag", in: offer))
                     let half = credentials(ufrag, String(repeating: "p", count: 24))
                     #expect(try await client.patch(location, half, ifMatch: tag).status == 422)
-                    let unknown = "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:nowhere\r\na=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n"
+                    let unknown =
+                        "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:nowhere\r\na=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n"
                     #expect([409, 422].contains(try await client.patch(location, unknown, ifMatch: tag).status))
                     let type = try await client.request(
                         "PATCH", location, ["Content-Type": "application/sdp", "If-Match": tag], body: fragment)
                     #expect(type.status == 415)
                     #expect(type.headers["accept-patch"] == "application/trickle-ice-sdpfrag")
                     #expect(
-                        try await client.patch(location, String(repeating: "a=x\r\n", count: 20_000), ifMatch: tag).status == 413)
+                        try await client.patch(location, String(repeating: "a=x\r\n", count: 20_000), ifMatch: tag)
+                            .status == 413)
                     // Whatever was refused, the call goes on.
                     try await caller.media()
                     // A tag in DELETE means nothing.

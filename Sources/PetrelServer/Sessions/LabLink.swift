@@ -17,7 +17,13 @@ final class LabLink: Sendable {
 
     private let state: Lock<State>
 
-    init(forward: LinkDescription, backward: LinkDescription) {
+    /// Where browsers reach the relays: on the first of these addresses, or where there is none on the first of this
+    /// machine that others see.
+    private let face: TransportAddress
+
+    init(forward: LinkDescription, backward: LinkDescription, addresses: [String]) {
+        let own = addresses.lazy.compactMap { TransportAddress($0, port: 0) }.first
+        face = own ?? Self.outside ?? TransportAddress(ipv4: 0x7F00_0001, port: 0)
         state = Lock(State(forward: forward, backward: backward))
     }
 
@@ -27,8 +33,8 @@ final class LabLink: Sendable {
         let (forward, backward) = state.withLock { ($0.forward, $0.backward) }
         var configuration = LiveRelay.Configuration(
             forward: forward, backward: backward, seed: UInt64.random(in: 1...UInt64.max))
-        // Where browsers see this machine; the peer itself is behind the relay, on the loopback interface.
-        if let outside = Self.outside { configuration.faceTowardsA = outside }
+        // The peer itself is behind the relay, on the loopback interface.
+        configuration.faceTowardsA = face
         let relay = try LiveRelay(configuration)
         try relay.start()
         let id = state.withLock { state in
@@ -48,9 +54,14 @@ final class LabLink: Sendable {
     }
 
     /// This machine's first IPv4 address that others see; nil where there is none.
-    static var outside: TransportAddress? {
+    private static var outside: TransportAddress? { outsideAddresses.first { $0.family == .ipv4 } }
+
+    /// Whether others than this machine's own browsers can come at all.
+    static var machineHasOutside: Bool { !outsideAddresses.isEmpty }
+
+    private static var outsideAddresses: [TransportAddress] {
         let all = (try? NetworkInterfaces.addresses()) ?? []
-        return all.first { $0.family == .ipv4 && !NetworkInterfaces.isLoopback($0) }
+        return all.filter { !NetworkInterfaces.isLoopback($0) }
     }
 
     // MARK: As JSON

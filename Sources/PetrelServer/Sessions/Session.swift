@@ -34,7 +34,10 @@ actor Session {
     private(set) var entityTag = ""
     /// An offer or restart is being answered.
     private var isNegotiating = false
-    private var echo: MediaStream?
+    /// What is sent; nil where nothing is.
+    private let source: MediaStream?
+    private var video: LocalVideoTrack?
+    private var audio: LocalAudioTrack?
     private var viewer: (stream: MediaStream, id: Int)?
     private var hasEnded = false
 
@@ -44,6 +47,12 @@ actor Session {
     ) {
         (self.id, self.collection, self.owner, self.media) = (id, collection, owner, media)
         (self.call, self.relay, self.offer, self.logger) = (call, relay, offer, logger)
+        source =
+            switch media {
+            case .plays(let stream): stream
+            case .echoes: MediaStream(name: "echo")
+            case .publishes: nil
+            }
         entityTag = Self.freshTag()
     }
 
@@ -54,24 +63,12 @@ actor Session {
 
     // MARK: Offers
 
-    /// Adds what is sent and answers the first offer.
+    /// Answers the first offer.
     /// - Throws: `CallError`, or ``Refusal`` where nothing of the offer can be taken.
     func begin() async throws -> String {
-        var source: MediaStream?
-        switch media {
-        case .plays(let stream): source = stream
-        case .echoes:
-            echo = MediaStream(name: "echo")
-            source = echo
-        case .publishes: break
-        }
-        if let source {
-            let kinds = Set(offer.media.filter { !$0.isRejected }.map(\.kind))
-            let video = kinds.contains(.video) ? try await call.addVideo() : nil
-            let audio = kinds.contains(.audio) ? try await call.addAudio() : nil
-            viewer = (source, source.add(video: video, audio: audio))
-        }
-        return try await answer(offer)
+        let answer = try await answer(offer)
+        if let source { viewer = (source, source.add(video: video, audio: audio)) }
+        return answer
     }
 
     /// Answers a new offer for the call that is there.
@@ -87,6 +84,7 @@ actor Session {
         guard !isNegotiating else { throw Refusal(.conflict, "another offer is being answered") }
         isNegotiating = true
         defer { isNegotiating = false }
+        if source != nil { try await addTracks(for: new) }
         var text = try new.text()
         if let relay {
             if credentials(of: new)?.ufrag != credentials(of: offer)?.ufrag { relay.setPeer(nil, for: .a) }
@@ -94,12 +92,34 @@ actor Session {
         }
         let answer = try await call.answer(text)
         offer = new
+        await removeTracks(notIn: try SessionDescription(parsing: answer))
+        if let viewer { viewer.stream.change(viewer.id, video: video, audio: audio) }
         guard let relay else { return answer }
         // The relay cannot learn where the peer is: it says nothing before a browser that trickles has shown itself.
         let own = try SessionDescription(parsing: answer).media.lazy.flatMap(\.candidates)
             .compactMap { ICECandidate($0) }.first
         if let own { relay.setPeer(own.address, for: .b) }
         return CandidateRewriter.rewrite(sessionDescription: answer, to: relay.face(for: .b))
+    }
+
+    /// Adds what is to be sent, once there is a section for it.
+    private func addTracks(for offer: SessionDescription) async throws {
+        let kinds = Set(offer.media.filter { !$0.isRejected }.map(\.kind))
+        if video == nil, kinds.contains(.video) { video = try await call.addVideo() }
+        if audio == nil, kinds.contains(.audio) { audio = try await call.addAudio() }
+    }
+
+    /// A section that is gone takes its track with it: another section will want another one.
+    private func removeTracks(notIn answer: SessionDescription) async {
+        let kinds = Set(answer.media.filter { !$0.isRejected }.map(\.kind))
+        if let video, !kinds.contains(.video) {
+            self.video = nil
+            try? await call.remove(video)
+        }
+        if let audio, !kinds.contains(.audio) {
+            self.audio = nil
+            try? await call.remove(audio)
+        }
     }
 
     private func credentials(of description: SessionDescription) -> (ufrag: String, password: String)? {
@@ -210,7 +230,7 @@ actor Session {
         switch media {
         case .plays: nil
         case .publishes(let stream): stream
-        case .echoes: echo
+        case .echoes: source
         }
     }
 

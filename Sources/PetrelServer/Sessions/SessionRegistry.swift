@@ -78,6 +78,8 @@ actor SessionRegistry {
     private func callConfiguration(behindRelay: Bool) -> CallConfiguration {
         var call = configuration.call
         call.logger = logger
+        // Where this machine has no address that others see, its own browsers are all there are.
+        if call.addressProfile == .server, !LabLink.machineHasOutside { call.addressProfile = .lab }
         guard behindRelay else { return call }
         // The relay is the only way to the peer.
         call.addressProfile = .lab

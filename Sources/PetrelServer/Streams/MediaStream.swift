@@ -42,6 +42,15 @@ final class MediaStream: Sendable {
         }
     }
 
+    /// The viewer is sent on other tracks from now on.
+    func change(_ id: Int, video: LocalVideoTrack?, audio: LocalAudioTrack?) {
+        state.withLock { state in
+            for index in state.viewers.indices where state.viewers[index].id == id {
+                (state.viewers[index].video, state.viewers[index].audio) = (video, audio)
+            }
+        }
+    }
+
     func remove(_ id: Int) {
         let idle = state.withLock { state -> (any StreamSource)? in
             state.viewers.removeAll { $0.id == id }
