@@ -205,6 +205,7 @@ extension Peer {
         usesTransportFeedback = session.accepted.contains { section in
             section.receiveCodecs.contains { $0.feedback.contains(.transportCC) }
         }
+        applyReceiverEstimate(session)
         for section in session.sections { apply(section, now: now) }
         for index in senders.indices
         where !session.accepted.contains(where: { $0.transceiver == senders[index].transceiver }) {
@@ -229,6 +230,23 @@ extension Peer {
         startDTLS(transport, now: now, into: &out)
         agent.handleTimeout(now: now, random: &random, out: &out)
         settleICE(now: now, into: &out)
+    }
+
+    /// REMB as agreed: taken where a codec of ours to send has it; sent where one to receive has it, transport-wide
+    /// feedback does not say more already, and packets bring the send times it is made from.
+    private func applyReceiverEstimate(_ session: NegotiatedSession) {
+        acceptsReceiverEstimate = session.accepted.contains { section in
+            section.sends && section.sendCodecs.first?.feedback.contains(.remb) == true
+        }
+        if !acceptsReceiverEstimate { estimator.forgetRemoteEstimate() }
+        let isAsked = session.accepted.contains { section in
+            section.receives && section.receiveCodecs.contains { $0.feedback.contains(.remb) }
+        }
+        if !isAsked || usesTransportFeedback || remoteExtensions.absSendTime == 0 {
+            receiverEstimator = nil
+        } else if receiverEstimator == nil {
+            receiverEstimator = ReceiverEstimator(configuration: configuration.bandwidth)
+        }
     }
 
     private func apply(_ section: NegotiatedSection, now: Instant) {

@@ -95,7 +95,17 @@ extension Peer {
             for ssrc in bye.sources {
                 if case .media(let index)? = sources[ssrc] { end(receiver: index) }
             }
-        case .sourceDescription, .application, .receiverEstimate, .unknown:
+        case .receiverEstimate(let estimate):
+            guard acceptsReceiverEstimate, estimate.sources.contains(where: { sender($0) != nil }) else {
+                drops.count(.rtcpUnknownSource)
+                return
+            }
+            let isAlone = !senders.contains {
+                $0.isActive && $0.stream.parameters.extensions.transportSequenceNumber != 0
+            }
+            estimator.receive(remoteEstimate: estimate.rate, isAlone: isAlone)
+            applyRate()
+        case .sourceDescription, .application, .unknown:
             break
         }
     }
@@ -172,6 +182,12 @@ extension Peer {
                     .pictureLoss(RTCPPictureLoss(senderSSRC: own, mediaSSRC: receiver.stream.ssrc)), to: &writer,
                     now: now, into: &out)
             }
+        }
+        if let rate = receiverEstimator?.report(now: now) {
+            let seen = receivers.filter { !$0.hasEnded }.map(\.stream.ssrc)
+            append(
+                .receiverEstimate(RTCPReceiverEstimate(senderSSRC: own, rate: rate, sources: seen)), to: &writer,
+                now: now, into: &out)
         }
         if usesTransportFeedback {
             // After a good-bye there may be arrivals to report and no source left to name: zero means none.

@@ -64,6 +64,9 @@ public final class Peer {
     var arrivals = ArrivalRecorder()
     var feedbackClock = FeedbackClock()
     var usesTransportFeedback = false
+    /// Where transport-wide feedback is not agreed on but REMB is: what we tell the other side, and whether it may tell us.
+    var receiverEstimator: ReceiverEstimator?
+    var acceptsReceiverEstimate = false
     var roundTrip: TimeDelta?
     var reports = ReportSchedule()
     var lastVideoRate = DataRate.zero

@@ -16,10 +16,11 @@ class PetrelPeer:
     Offerer: `configure`, `create_offer`, `accept`. Answerer: `configure`, `answer`. Then `wait_connected`, let time
     pass, `finish`; the files are in `out`. Candidates of the peer's own come to `on_candidate`, on a thread of this
     object, each as a dictionary `{"candidate", "sdpMid", "sdpMLineIndex"}`; its descriptions hold all of them already.
-    Use it as a context manager: the process ends with it.
+    Use it as a context manager: the process ends with it. `command`: another program that takes the same messages.
     """
 
-    def __init__(self, program, out, name="petrel", on_candidate=None, log=None):
+    def __init__(self, program, out, name="petrel", on_candidate=None, log=None,
+                 command=None):
         self.name = name
         self.out = os.path.abspath(out)
         self.on_candidate = on_candidate
@@ -30,7 +31,7 @@ class PetrelPeer:
         self.log_path = log or os.path.join(self.out, "stderr.log")
         self._log = open(self.log_path, "w")
         self.process = subprocess.Popen(
-            [os.path.realpath(program), "peer", "--stdio"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            command or [os.path.realpath(program), "peer", "--stdio"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=self._log, text=True, bufsize=1)
         self._messages = []
         self._news = threading.Condition()

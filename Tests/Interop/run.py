@@ -22,12 +22,12 @@ import sessions  # noqa: E402
 from matrix import ROOT, Result  # noqa: E402
 from web import RigServer  # noqa: E402
 
-# name: (module, what in it runs the cases). A module's `run(context)` yields Results.
+# name: (module, the browser in it); a module without one has a `run(context, name)` that yields Results.
 STACKS = {
     "chromium": ("chromium", "Chromium"),
     "firefox": ("firefox", "Firefox"),
-    "aiortc": ("aiortc_peer", None),
-    "gstreamer": ("gstreamer", None),
+    "aiortc": ("stacks", None),
+    "gstreamer": ("stacks", None),
 }
 
 
@@ -57,7 +57,7 @@ class Context:
 def cases(stack, context):
     module, browser = STACKS[stack]
     module = importlib.import_module(module)
-    return sessions.run(getattr(module, browser), context) if browser else module.run(context)
+    return sessions.run(getattr(module, browser), context) if browser else module.run(context, stack)
 
 
 def main():
