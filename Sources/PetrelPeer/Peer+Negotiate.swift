@@ -48,7 +48,10 @@ extension Peer {
         senders[id.number].isRemoved = true
         senders[id.number].isActive = false
         pacer.removeAll(stream: Int32(truncatingIfNeeded: id.number))
-        try negotiator.stop(senders[id.number].transceiver)
+        // Where the other side has ended the section, there is nothing left to stop.
+        let transceiver = senders[id.number].transceiver
+        guard let known = negotiator.transceiver(transceiver), !known.isStopped else { return }
+        try negotiator.stop(transceiver)
     }
 
     /// Whether something was added or removed that the other side does not know of yet.
@@ -359,11 +362,11 @@ extension Peer {
 
     private func follow(_ ice: ICEState) {
         switch ice {
-        case .failed: change(to: .failed, .noPath)
+        case .failed: change(to: .failed, srtp == nil ? .noPath : .pathLost)
         case .disconnected: if state == .connected { change(to: .disconnected) }
         case .connected, .completed:
             // A restart finds a way again even where the path was given up.
-            let isLost = state == .disconnected || state == .failed && failure == .noPath
+            let isLost = state == .disconnected || state == .failed && failure?.isOfThePath ?? false
             if isLost, srtp != nil { change(to: .connected) }
         case .new, .checking, .closed: break
         }

@@ -141,7 +141,7 @@ public final class Peer {
     ///
     /// A path that was lost may come back by a restart; nothing else that failed does.
     var path: ICEPath? {
-        state == .closed || state == .failed && failure != .noPath ? nil : agent.sendPath
+        state == .closed || state == .failed && !(failure?.isOfThePath ?? false) ? nil : agent.sendPath
     }
 }
 

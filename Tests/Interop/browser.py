@@ -62,6 +62,10 @@ class Browser:
         """What `rig.prepare` takes to send the film and the speech."""
         return {}
 
+    def hang_up(self):
+        """Closes the connection, as a page does that is done with a call."""
+        self.run("rig.pc.close()")
+
     def vanish(self):
         """Ends the browser as a crash would: nobody is told."""
         self._signal(signal.SIGKILL)

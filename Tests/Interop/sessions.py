@@ -1,5 +1,6 @@
 """Calls between a browser and Petrel, each a case of the matrix. A case connects the two, lets something happen, and
 leaves what both ends saw and heard to be judged."""
+import json
 import os
 import re
 import shutil
@@ -10,12 +11,16 @@ import traceback
 import checks
 import media
 from browser import BrowserError
+from machine import Machine
 from matrix import Result
 from petrel_peer import PeerError, PetrelPeer
 from web import load_browser
 
 # The seconds of a call in which a browser finds its rate; what comes after them is judged more strictly.
 CALL_SECONDS = 14.0
+# A share of the machine that other programs take, from which on a failed case is tried again; and how often.
+CONTENDED = 0.1
+ATTEMPTS = 3
 
 
 class CaseError(Exception):
@@ -30,6 +35,7 @@ class Session:
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder)
         self.notes = {}
+        self.machine = Machine()
         self.petrel = PetrelPeer(context.program, os.path.join(folder, "petrel"))
         self.browser = browser_class(context.server, context.tag(), os.path.join(folder, "browser"))
         self.peer = peer
@@ -44,6 +50,7 @@ class Session:
         return self
 
     def __exit__(self, *_):
+        self.others = self.machine.others()
         self.petrel.kill()
         self.browser.close()
 
@@ -81,7 +88,7 @@ class Session:
         self.write("answer.sdp", self.answer)
         self.trickle(trickle)
 
-    def trickle(self, trickle, seconds=2.0):
+    def trickle(self, trickle, seconds=1.0):
         """Carries candidates both ways for a while."""
         if not trickle:
             return
@@ -93,7 +100,7 @@ class Session:
             own, self.petrel.candidates = self.petrel.candidates, []
             if own:
                 self.browser.rig("addCandidates", own)
-            time.sleep(0.02)
+            time.sleep(0.005)
         self.notes["candidates trickled"] = self.notes.get("candidates trickled", 0) + carried
 
     def renegotiate(self, role, restart=False):
@@ -106,11 +113,16 @@ class Session:
 
     # MARK: Looking
 
-    def pictures(self):
-        """How many pictures the browser and Petrel have seen so far."""
-        with open(os.path.join(self.petrel.out, "recv_video.csv"), "rb") as file:
-            there = file.read().count(b"\n")
-        return self.browser.rig("status")["pictures"], there
+    def window(self, seconds):
+        """Waits, and returns the wall times in ms between which it did."""
+        began = time.time() * 1000
+        time.sleep(seconds)
+        return began, time.time() * 1000
+
+    def pictures(self, window):
+        """How many pictures Petrel and the browser saw between two wall times; after `finish`."""
+        return tuple(int(((rows[:, 0] >= window[0]) & (rows[:, 0] < window[1])).sum())
+                     for rows in (self.here.received_video, self.there.received_video))
 
     def stats(self, kind=None):
         """The browser's statistics, of one type where it is given."""
@@ -141,6 +153,7 @@ class Session:
         self.until = time.time() * 1000
         self.browser.rig("finish", seconds=90)
         self.petrel.finish()
+        self.others = self.machine.others()
         self.there, self.index = load_browser(self.browser.folder)
         self.here = checks.load_peer(self.petrel.out)
         self.page_notes = self.index["notes"]
@@ -229,38 +242,40 @@ def tracks_again(make, role, result):
         time.sleep(4)
         session.browser.rig("stopSending", "video")
         session.renegotiate("offerer")
-        time.sleep(1.5)
-        seen, there = session.pictures()
-        time.sleep(1.5)
-        later, still = session.pictures()
-        need(still - there <= 1, f"{still - there} pictures came to Petrel after the track was taken away")
-        need(later - seen >= 20, f"the browser saw {later - seen} pictures of Petrel's in 1.5 s while it sent none")
+        time.sleep(1)
+        without = session.window(2)
         session.browser.rig("startSending", "video")
         session.renegotiate("offerer")
         session.since = time.time() * 1000 + 1000
         time.sleep(12)
         session.finish()
         judge(session, result)
+        here, there = session.pictures(without)
+        need(here == 0, f"{here} pictures came to Petrel after the track was taken away")
+        need(there >= 25, f"the browser saw {there} pictures of Petrel's in 2 s while it sent none")
 
 
 def section_again(make, role, result):
-    """The browser stops the section of the picture for good, and opens another one."""
+    """The browser stops the section of the picture for good, and opens another one, in which Petrel sends too once it
+    has a track for it."""
     with make() as session:
         session.connect(role)
         time.sleep(4)
         session.browser.rig("stopSection", "video")
         session.renegotiate("offerer")
-        time.sleep(1.5)
-        _, there = session.pictures()
+        time.sleep(1)
+        without = session.window(2)
         session.browser.rig("addSection", "video")
+        # Petrel's track went with its section; this one takes the place of it.
+        session.petrel.send({"type": "removeTrack", "kind": "video"})
+        session.petrel.send({"type": "addTrack", "kind": "video"})
         session.renegotiate("offerer")
         session.since = time.time() * 1000 + 1000
         time.sleep(12)
-        _, later = session.pictures()
-        need(later - there >= 200, f"{later - there} pictures in 12 s over the new section")
         session.finish()
-        result.to_petrel, _ = session.reports()
-        result.failures += checks.judge("to Petrel", result.to_petrel["video"], result.to_petrel["audio"])
+        judge(session, result)
+        here, there = session.pictures(without)
+        need((here, there) == (0, 0), f"{here} and {there} pictures came while there was no section")
 
 
 def petrel_tracks_again(make, role, result):
@@ -270,17 +285,16 @@ def petrel_tracks_again(make, role, result):
         time.sleep(4)
         session.petrel.send({"type": "removeTrack", "kind": "video"})
         session.renegotiate("answerer")
-        time.sleep(1.5)
-        seen, _ = session.pictures()
-        time.sleep(1.5)
-        later, _ = session.pictures()
-        need(later - seen <= 1, f"{later - seen} pictures came to the browser after the track was taken away")
+        time.sleep(1)
+        without = session.window(2)
         session.petrel.send({"type": "addTrack", "kind": "video"})
         session.renegotiate("answerer")
         session.since = time.time() * 1000 + 1000
         time.sleep(12)
         session.finish()
         judge(session, result)
+        _, there = session.pictures(without)
+        need(there == 0, f"{there} pictures came to the browser after the track was taken away")
 
 
 def vanishing(how):
@@ -323,10 +337,12 @@ def simulcast(make, role, result):
     """The browser offers three encodings of its picture; one is answered."""
     def looked(session, result):
         need("a=simulcast" in session.offer, "the offer has no simulcast")
+        session.write("stats.json", json.dumps(session.stats(), indent=1))
         need("a=simulcast" not in session.answer and "a=rid" not in session.answer, "the answer took simulcast")
         active = [entry for entry in session.stats("outbound-rtp")
-                  if entry["kind"] == "video" and entry.get("packetsSent")]
-        result.notes["encodings sent"] = len(active)
+                  if entry["kind"] == "video" and entry.get("active", True) and entry.get("packetsSent", 0) > 50]
+        result.notes["encodings sent"] = ", ".join(
+            f"{entry.get('rid', '-')} {entry.get('frameHeight')}p {entry['packetsSent']} packets" for entry in active)
         need(len(active) == 1, f"{len(active)} encodings are sent")
 
     # The layer that is left may be the smallest one.
@@ -360,6 +376,7 @@ CASES = {
     "picture taken away and brought back by the browser": (tracks_again, ("offerer",), True),
     "section stopped and another opened by the browser": (section_again, ("offerer",), False),
     "picture taken away and brought back by Petrel": (petrel_tracks_again, ("answerer",), False),
+    "hung up in the browser": (vanishing("hang_up"), ("offerer",), True),
     "tab closed": (vanishing("close_tab"), ("offerer",), False),
     "browser killed": (vanishing("vanish"), ("offerer",), False),
     "stereo Opus": (stereo, ("offerer",), False),
@@ -381,16 +398,35 @@ def run(browser_class, context):
         for role in roles:
             if context.role and role != context.role:
                 continue
-            result = Result(browser_class.name, version, role, name)
             folder = os.path.join(context.folder, re.sub(r"\W+", "-", f"{browser_class.name}-{name}-{role}".lower()))
-            began = time.monotonic()
-            context.progress(f"{browser_class.name} {role}: {name}")
-            try:
-                function(lambda **peer: Session(context, browser_class, folder, **peer), role, result)
-            except (CaseError, PeerError, BrowserError, subprocess.SubprocessError) as error:
-                result.failures.append(f"{error}")
-            except Exception as error:  # A rig that stumbles must not take the other cases with it.
-                result.failures.append(f"{type(error).__name__}: {error}")
-                traceback.print_exc()
-            result.seconds = round(time.monotonic() - began, 1)
+            yield from attempts(browser_class, context, version, name, function, role, folder)
+
+
+def attempts(browser_class, context, version, name, function, role, folder):
+    """Runs a case; again where it failed while other programs took a share of the machine: pictures are encoded and
+    decoded twice here, and two cores are just enough. Yields the Result of the last attempt."""
+    for attempt in range(1, ATTEMPTS + 1):
+        result = Result(browser_class.name, version, role, name)
+        made = []
+
+        def make(**peer):
+            made.append(Session(context, browser_class, folder, **peer))
+            return made[-1]
+
+        began = time.monotonic()
+        context.progress(f"{browser_class.name} {role}: {name}")
+        try:
+            function(make, role, result)
+        except (CaseError, PeerError, BrowserError, media.MediaError, subprocess.SubprocessError) as error:
+            result.failures.append(f"{error}")
+        except Exception as error:  # A rig that stumbles must not take the other cases with it.
+            result.failures.append(f"{type(error).__name__}: {error}")
+            traceback.print_exc()
+        result.seconds = round(time.monotonic() - began, 1)
+        others = max((session.others for session in made), default=0.0)
+        if others >= CONTENDED:
+            result.notes["other programs took"] = f"{others:.0%} of the machine"
+        if result.passed or others < CONTENDED or attempt == ATTEMPTS:
             yield result
+            return
+        context.progress(f"  failed while other programs took {others:.0%} of the machine; once more")

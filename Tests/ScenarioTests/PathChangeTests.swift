@@ -19,7 +19,7 @@ import Testing
         let result = call.run()
         #expect((time(result.callerStates, of: "disconnected") ?? .infinity) <= 9000)
         #expect((time(result.callerStates, of: "failed") ?? .infinity) <= 38_000)
-        #expect(call.callerPeer.failure == .noPath)
+        #expect(call.callerPeer.failure == .pathLost)
         // C09: the last media leaves no later than 30 s after the last answer.
         #expect(log.count(from: 33.1, to: 45) == 0)
     }
