@@ -28,9 +28,9 @@ readonly speech="$assets/speech.wav" speech_package="asterisk-core-sounds-en-g72
 readonly speech_prompts="demo-congrats demo-instruct demo-echotest demo-abouttotry demo-moreinfo"
 readonly speech_bytes=$((60 * 48000 * 2)) # at least a minute without repeating
 readonly python_packages="numpy matplotlib"
-# The stacks that Tests/Interop calls: GStreamer's webrtcbin with its bindings for the system's own Python; aiortc, which
-# brings PyAV and with it FFmpeg's WHIP muxer.
-readonly interop_debian="python3-gi gir1.2-gstreamer-1.0 gir1.2-gst-plugins-base-1.0 gir1.2-gst-plugins-bad-1.0
+# The stacks that Tests/Interop calls: both browsers, with a sound server that Firefox cannot do without; GStreamer's
+# webrtcbin with its bindings for the system's own Python; aiortc, which brings PyAV and with it FFmpeg's WHIP muxer.
+readonly interop_debian="chromium firefox-esr pulseaudio python3-gi gir1.2-gstreamer-1.0 gir1.2-gst-plugins-base-1.0 gir1.2-gst-plugins-bad-1.0
 gstreamer1.0-nice gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad"
 readonly interop_python="aiortc==1.16.0"
 
