@@ -87,10 +87,9 @@ def control_run(context, folder, seconds):
             time.sleep(0.005)
         connected = max(offerer.rig("waitConnected"), answerer.rig("waitConnected"))
         time.sleep(seconds)
-        until = time.time() * 1000
+        until, others = time.time() * 1000, machine.others()
         for browser in ends:
             browser.rig("finish", seconds=90)
-        others = machine.others()
         sides = [load_browser(browser.folder) for browser in ends]
     since = connected + RAMP_SECONDS * 1000
     return {f"{a}->{b}": direction(sides[x][0], sides[y][0], began, since, until, offerer.modulus, sides[y][1]["stats"])

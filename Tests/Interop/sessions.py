@@ -35,7 +35,7 @@ class Session:
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder)
         self.notes = {}
-        self.machine = Machine()
+        self.machine, self.others = Machine(), None
         self.petrel = PetrelPeer(context.program, os.path.join(folder, "petrel"))
         self.browser = browser_class(context.server, context.tag(), os.path.join(folder, "browser"))
         self.peer = peer
@@ -50,7 +50,8 @@ class Session:
         return self
 
     def __exit__(self, *_):
-        self.others = self.machine.others()
+        if self.others is None:
+            self.others = self.machine.others()
         self.petrel.kill()
         self.browser.close()
 
@@ -150,10 +151,10 @@ class Session:
     def finish(self):
         """Ends both and loads what they saw and heard."""
         status = self.browser.rig("status")
+        self.others = self.machine.others()
         self.until = time.time() * 1000
         self.browser.rig("finish", seconds=90)
         self.petrel.finish()
-        self.others = self.machine.others()
         self.there, self.index = load_browser(self.browser.folder)
         self.here = checks.load_peer(self.petrel.out)
         self.page_notes = self.index["notes"]
@@ -423,7 +424,7 @@ def attempts(browser_class, context, version, name, function, role, folder):
             result.failures.append(f"{type(error).__name__}: {error}")
             traceback.print_exc()
         result.seconds = round(time.monotonic() - began, 1)
-        others = max((session.others for session in made), default=0.0)
+        others = max((session.others or 0.0 for session in made), default=0.0)
         if others >= CONTENDED:
             result.notes["other programs took"] = f"{others:.0%} of the machine"
         if result.passed or others < CONTENDED or attempt == ATTEMPTS:
