@@ -49,7 +49,13 @@ actor PeerSession {
         return true
     }
 
-    private func complain(_ text: String) { output.send(["type": "error", "message": text]) }
+    nonisolated func complain(_ text: String) {
+        // What came in may be quoted, and goes on to terminals: nothing of it steers one.
+        let plain = String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 }))
+        output.send(["type": "error", "message": plain])
+    }
 
     private func ready() throws -> Call {
         guard let call else { throw ToolError("nothing is set up yet: send config first") }

@@ -72,6 +72,11 @@ extension Peer {
                 return
             }
             senders[index].stream.countNack()
+            // Otherwise the feedback does that, which comes as often.
+            if !numbersPackets {
+                noteRepairRate(now: now)
+                applyRate()
+            }
             let repeats = opening.repeats(
                 packets: request.sequenceNumbers.count, of: Int32(truncatingIfNeeded: index), roundTrip: roundTripTime,
                 now: now)
@@ -107,14 +112,17 @@ extension Peer {
                 drops.count(.rtcpUnknownSource)
                 return
             }
-            let isAlone = !senders.contains {
-                $0.isActive && $0.stream.parameters.extensions.transportSequenceNumber != 0
-            }
-            estimator.receive(remoteEstimate: estimate.rate, isAlone: isAlone)
+            estimator.receive(remoteEstimate: estimate.rate, isAlone: !numbersPackets)
+            noteRepairRate(now: now)
             applyRate()
         case .sourceDescription, .application, .unknown:
             break
         }
+    }
+
+    /// Whether packets of ours carry the numbers that transport-wide feedback speaks of.
+    private var numbersPackets: Bool {
+        senders.contains { $0.isActive && $0.stream.parameters.extensions.transportSequenceNumber != 0 }
     }
 
     private func sender(_ ssrc: UInt32) -> Int? {

@@ -11,12 +11,16 @@ import traceback
 import checks
 import media
 from browser import BrowserError
+from machine import Machine
 from matrix import Result
 from petrel_peer import PeerError, PetrelPeer
 from web import load_browser
 
 # The seconds of a call in which a browser finds its rate; what comes after them is judged more strictly.
 CALL_SECONDS = 14.0
+# A share of the machine that other programs take, from which on a failed case is tried again; and how often.
+CONTENDED = 0.1
+ATTEMPTS = 3
 
 
 class CaseError(Exception):
@@ -31,6 +35,7 @@ class Session:
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder)
         self.notes = {}
+        self.machine, self.others = Machine(), None
         self.petrel = PetrelPeer(context.program, os.path.join(folder, "petrel"))
         self.browser = browser_class(context.server, context.tag(), os.path.join(folder, "browser"))
         self.peer = peer
@@ -45,6 +50,8 @@ class Session:
         return self
 
     def __exit__(self, *_):
+        if self.others is None:
+            self.others = self.machine.others()
         self.petrel.kill()
         self.browser.close()
 
@@ -82,7 +89,7 @@ class Session:
         self.write("answer.sdp", self.answer)
         self.trickle(trickle)
 
-    def trickle(self, trickle, seconds=2.0):
+    def trickle(self, trickle, seconds=1.0):
         """Carries candidates both ways for a while."""
         if not trickle:
             return
@@ -94,7 +101,7 @@ class Session:
             own, self.petrel.candidates = self.petrel.candidates, []
             if own:
                 self.browser.rig("addCandidates", own)
-            time.sleep(0.02)
+            time.sleep(0.005)
         self.notes["candidates trickled"] = self.notes.get("candidates trickled", 0) + carried
 
     def renegotiate(self, role, restart=False):
@@ -144,6 +151,7 @@ class Session:
     def finish(self):
         """Ends both and loads what they saw and heard."""
         status = self.browser.rig("status")
+        self.others = self.machine.others()
         self.until = time.time() * 1000
         self.browser.rig("finish", seconds=90)
         self.petrel.finish()
@@ -333,7 +341,7 @@ def simulcast(make, role, result):
         session.write("stats.json", json.dumps(session.stats(), indent=1))
         need("a=simulcast" not in session.answer and "a=rid" not in session.answer, "the answer took simulcast")
         active = [entry for entry in session.stats("outbound-rtp")
-                  if entry["kind"] == "video" and entry.get("active") and entry.get("packetsSent")]
+                  if entry["kind"] == "video" and entry.get("active", True) and entry.get("packetsSent", 0) > 50]
         result.notes["encodings sent"] = ", ".join(
             f"{entry.get('rid', '-')} {entry.get('frameHeight')}p {entry['packetsSent']} packets" for entry in active)
         need(len(active) == 1, f"{len(active)} encodings are sent")
@@ -391,16 +399,35 @@ def run(browser_class, context):
         for role in roles:
             if context.role and role != context.role:
                 continue
-            result = Result(browser_class.name, version, role, name)
             folder = os.path.join(context.folder, re.sub(r"\W+", "-", f"{browser_class.name}-{name}-{role}".lower()))
-            began = time.monotonic()
-            context.progress(f"{browser_class.name} {role}: {name}")
-            try:
-                function(lambda **peer: Session(context, browser_class, folder, **peer), role, result)
-            except (CaseError, PeerError, BrowserError, subprocess.SubprocessError) as error:
-                result.failures.append(f"{error}")
-            except Exception as error:  # A rig that stumbles must not take the other cases with it.
-                result.failures.append(f"{type(error).__name__}: {error}")
-                traceback.print_exc()
-            result.seconds = round(time.monotonic() - began, 1)
+            yield from attempts(browser_class, context, version, name, function, role, folder)
+
+
+def attempts(browser_class, context, version, name, function, role, folder):
+    """Runs a case; again where it failed while other programs took a share of the machine: pictures are encoded and
+    decoded twice here, and two cores are just enough. Yields the Result of the last attempt."""
+    for attempt in range(1, ATTEMPTS + 1):
+        result = Result(browser_class.name, version, role, name)
+        made = []
+
+        def make(**peer):
+            made.append(Session(context, browser_class, folder, **peer))
+            return made[-1]
+
+        began = time.monotonic()
+        context.progress(f"{browser_class.name} {role}: {name}")
+        try:
+            function(make, role, result)
+        except (CaseError, PeerError, BrowserError, media.MediaError, subprocess.SubprocessError) as error:
+            result.failures.append(f"{error}")
+        except Exception as error:  # A rig that stumbles must not take the other cases with it.
+            result.failures.append(f"{type(error).__name__}: {error}")
+            traceback.print_exc()
+        result.seconds = round(time.monotonic() - began, 1)
+        others = max((session.others or 0.0 for session in made), default=0.0)
+        if others >= CONTENDED:
+            result.notes["other programs took"] = f"{others:.0%} of the machine"
+        if result.passed or others < CONTENDED or attempt == ATTEMPTS:
             yield result
+            return
+        context.progress(f"  failed while other programs took {others:.0%} of the machine; once more")

@@ -1,6 +1,7 @@
 import PetrelCore
 import PetrelLab
 import PetrelMedia
+import PetrelSDP
 import PetrelScenario
 import PetrelWire
 import Testing
@@ -98,21 +99,24 @@ import Testing
         let peer = call.callerPeer
         let id = peer.remoteExtensions.mid
         #expect(id != 0)
-        let (audio, video) = (peer.payloads.mids[0].section, peer.payloads.mids[1].section)
+        let session = try #require(peer.negotiator.session)
+        let audio = try #require(session.accepted.first { $0.kind == .audio })
+        let video = try #require(session.accepted.first { $0.kind == .video })
+        let sound = try #require(audio.mid?.utf8.first)
+        let picture = try #require(video.mid?.utf8.first)
         func packet(type: UInt8, ssrc: UInt32, mid: UInt8) -> [UInt8] {
             var bytes = rtp(type: type, sequence: 1, ssrc: ssrc, payload: [])
             bytes[0] |= 0x10
             return bytes + [0xBE, 0xDE, 0, 1, id << 4, mid, 0, 0] + [UInt8](repeating: 0, count: 20)
         }
         let before = peer.receivers.count
-        // "0" and "1" are the sections of sound and picture.
-        #expect(call.sendAuthentic(rtp: packet(type: 96, ssrc: 7001, mid: 0x30)) == .drop(.rtpUnknownPayloadType))
-        #expect(call.sendAuthentic(rtp: packet(type: 111, ssrc: 7002, mid: 0x31)) == .drop(.rtpUnknownPayloadType))
+        #expect(call.sendAuthentic(rtp: packet(type: 96, ssrc: 7001, mid: sound)) == .drop(.rtpUnknownPayloadType))
+        #expect(call.sendAuthentic(rtp: packet(type: 111, ssrc: 7002, mid: picture)) == .drop(.rtpUnknownPayloadType))
         #expect(call.sendAuthentic(rtp: packet(type: 111, ssrc: 7003, mid: 0x39)) == .drop(.rtpUnknownSource))
         #expect(peer.receivers.count == before && peer.sources[7001] == nil && peer.sources[7002] == nil)
-        call.sendAuthentic(rtp: packet(type: 111, ssrc: 7004, mid: 0x30))
-        call.sendAuthentic(rtp: packet(type: 96, ssrc: 7005, mid: 0x31))
-        #expect(peer.receivers.last?.section == video && peer.receivers.dropLast().last?.section == audio)
+        call.sendAuthentic(rtp: packet(type: 111, ssrc: 7004, mid: sound))
+        call.sendAuthentic(rtp: packet(type: 96, ssrc: 7005, mid: picture))
+        #expect(peer.receivers.suffix(2).map(\.section) == [audio.index, video.index])
         call.expectGoodCall()
     }
 }

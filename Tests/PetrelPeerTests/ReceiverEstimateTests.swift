@@ -18,9 +18,13 @@ import Testing
         }
     }
 
-    static func call(_ link: String, lacking parts: [String]) throws -> VirtualCall {
+    static func call(
+        _ link: String, lacking parts: [String],
+        video: VirtualCallConfiguration.Video = .synthetic(
+            framesPerSecond: 30, bytesPerFrame: 3000, bytesPerKeyFrame: 10_000)
+    ) throws -> VirtualCall {
         var configuration = try VirtualCallConfiguration(link: link)
-        configuration.video = .synthetic(framesPerSecond: 30, bytesPerFrame: 6000, bytesPerKeyFrame: 20_000)
+        configuration.video = video
         configuration.rewriteOffer = without(parts)
         let call = try VirtualCall(configuration)
         #expect(call.signallingError == nil)
@@ -53,18 +57,23 @@ import Testing
 
     @Test("REMB is sent once a second where it is agreed and transport-wide feedback is not, and the sender obeys it")
     func onlyREMB() throws {
-        let call = try Self.call("delay=20,rate=1000", lacking: ["transport-cc", "transport-wide-cc"])
+        // Pictures of a real encoder, which does as it is told.
+        let call = try Self.call(
+            "delay=20,rate=1000,queue=200", lacking: ["transport-cc", "transport-wide-cc"],
+            video: .testCard(width: 640, height: 360, framesPerSecond: 30))
         let (caller, callee) = (Self.listen(call, to: call.callerPeer), Self.listen(call, to: call.calleePeer))
         call.run(until: .zero + .seconds(20))
         for spoken in [caller, callee] {
             #expect(spoken.transport == 0)
             #expect(spoken.estimates.count >= 15)
         }
-        // 1000 kbit/s are there, 1440 and sound would be sent: the estimate finds what fits, and the sender keeps to it.
-        let told = try #require(callee.estimates.last).rate
-        #expect((600...1100).contains(told.kilobitsPerSecond), "\(told)")
-        #expect(call.callerPeer.estimator.target == told)
-        #expect(call.seenByCallee.pictures.count > 300)
+        // 1000 kbit/s are there and 2500 were begun with: the estimate finds what fits, and the sender keeps to it.
+        for estimate in callee.estimates where estimate.at > .zero + .seconds(5) {
+            #expect((500...1100).contains(estimate.rate.kilobitsPerSecond), "\(estimate)")
+        }
+        #expect(callee.estimates.suffix(2).contains { $0.rate == call.callerPeer.estimator.target })
+        let shown = call.seenByCallee.pictures.filter { $0.rendered > .zero + .seconds(5) }
+        #expect(shown.count >= 15 * 28, "\(shown.count)")
     }
 
     @Test("Where transport-wide feedback is agreed, REMB is not sent")
