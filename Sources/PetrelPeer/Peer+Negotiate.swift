@@ -53,7 +53,9 @@ extension Peer {
         senders[id.number].isRemoved = true
         senders[id.number].isActive = false
         pacer.removeAll(stream: Int32(truncatingIfNeeded: id.number))
-        try negotiator.stop(senders[id.number].transceiver)
+        // The other side may have ended the section before.
+        let transceiver = negotiator.transceiver(senders[id.number].transceiver)
+        if let transceiver, !transceiver.isStopped { try negotiator.stop(transceiver.id) }
     }
 
     /// Whether something was added or removed that the other side does not know of yet.

@@ -129,9 +129,9 @@ extension LiveTests {
             let patches = server.requests.filter { $0.method == "PATCH" }
             #expect(
                 patches.allSatisfy {
-                    $0.headers["if-match"] == "*" && $0.headers["content-type"] == SDPFragment.mediaType
+                    $0.headers["if-match"] == "*" && $0.headers["content-type"] == TrickleFragment.mediaType
                 })
-            let credentials = try patches.map { try SDPFragment(parsing: $0.body).credentials?.ufrag }
+            let credentials = try patches.map { try TrickleFragment(parsing: $0.body).iceUfrag }
             #expect(Set(credentials).count == 2)
             #expect(call.callState == .connected)
             try await session.end()
@@ -191,12 +191,12 @@ extension LiveTests {
             let patch = try #require(server.requests.first { $0.method == "PATCH" })
             #expect(patch.headers["if-match"] == "\"1\"")
             #expect(patch.headers["content-type"] == "application/trickle-ice-sdpfrag")
-            let fragment = try SDPFragment(parsing: patch.body)
+            let fragment = try TrickleFragment(parsing: patch.body)
             let offer = try SessionDescription(parsing: server.requests[0].body)
-            #expect(fragment.credentials?.ufrag == offer.fragmentHead?.credentials?.ufrag)
+            #expect(fragment.iceUfrag == TrickleFragment(about: offer)?.iceUfrag)
             #expect(fragment.sections.map(\.mid) == [offer.media[0].mid])
-            #expect(fragment.sections[0].candidates.count == 1)
-            #expect(fragment.sections[0].candidates[0].contains("9.8.7.6 54321 typ srflx"))
+            #expect(fragment.candidates.count == 1)
+            #expect(fragment.candidates[0].line.contains("9.8.7.6 54321 typ srflx"))
             try await call.connected()
             try await session.end()
         }

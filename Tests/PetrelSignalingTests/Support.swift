@@ -90,11 +90,9 @@ final class MediaEndpoint: Sendable {
             case "PATCH" where request.headers["if-match"] == "*": return try await restart(request)
             case "PATCH":
                 guard request.headers["if-match"] == "\"\(state.withLock { $0.etag })\"" else { return .answer(412) }
-                let fragment = try SDPFragment(parsing: request.body)
-                for section in fragment.sections {
-                    for candidate in section.candidates {
-                        try await call.addRemoteCandidate(candidate, mid: section.mid)
-                    }
+                let fragment = try TrickleFragment(parsing: request.body)
+                for candidate in fragment.candidates {
+                    try await call.addRemoteCandidate(candidate.line, mid: candidate.mid)
                 }
                 return .answer(204)
             case "DELETE":
@@ -107,18 +105,20 @@ final class MediaEndpoint: Sendable {
     }
 
     private func restart(_ request: TestServer.Request) async throws -> TestServer.Reply {
-        let fragment = try SDPFragment(parsing: request.body)
+        let fragment = try TrickleFragment(parsing: request.body)
         let old = try SessionDescription(parsing: state.withLock { $0.offer })
         guard let offer = old.restarted(by: fragment) else { return .answer(400) }
         let text = try offer.text()
         let answer = try SessionDescription(parsing: try await call.answer(text))
-        guard var reply = answer.fragmentHead else { return .answer(500) }
-        reply.sections[0].candidates = answer.media.first?.candidates ?? []
+        guard var reply = TrickleFragment(about: answer) else { return .answer(500) }
+        reply.candidates = (answer.media.first?.candidates ?? []).map {
+            TrickleFragment.Candidate(line: $0, mid: answer.media.first?.mid)
+        }
         let etag = state.withLock { state in
             (state.offer, state.etag, state.restarts) = (text, state.etag + 1, state.restarts + 1)
             return state.etag
         }
-        return .answer(200, ["ETag": "\"\(etag)\"", "Content-Type": SDPFragment.mediaType], try reply.text())
+        return .answer(200, ["ETag": "\"\(etag)\"", "Content-Type": TrickleFragment.mediaType], try reply.text())
     }
 }
 
