@@ -25,7 +25,8 @@ struct HTTPAddress: Hashable, Sendable {
         guard let address = Self(url) else {
             guard scheme == "http" || scheme == "https" else {
                 throw SignalingError(
-                    .badAddress, "'\(shown)' is no address of http or https: it has to look like https://host/whip/name")
+                    .badAddress, "'\(shown)' is no address of http or https: it has to look like https://host/whip/name"
+                )
             }
             // What stands before the @ may be a password: it is not shown.
             guard url.user == nil, url.password == nil else {
@@ -40,7 +41,8 @@ struct HTTPAddress: Hashable, Sendable {
     /// Nil for what is no address of http or https with a host and without a user.
     private init?(_ url: URL) {
         guard let scheme = url.scheme?.lowercased(), scheme == "http" || scheme == "https",
-            let host = url.host(percentEncoded: true)?.lowercased(), !host.isEmpty, url.user == nil, url.password == nil,
+            let host = url.host(percentEncoded: true)?.lowercased(), !host.isEmpty, url.user == nil,
+            url.password == nil,
             var parts = URLComponents(url: url, resolvingAgainstBaseURL: true)
         else { return nil }
         parts.fragment = nil

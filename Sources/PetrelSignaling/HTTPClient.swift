@@ -58,7 +58,7 @@ struct HTTPClient: Sendable {
             .redirect, "\(address.place) is the end of more than \(Self.maximumRedirects) redirects: is it a loop?")
     }
 
-    private func next(after answer: HTTPAnswer, from address: HTTPAddress) throws(SignalingError) -> HTTPAddress {
+    func next(after answer: HTTPAnswer, from address: HTTPAddress) throws(SignalingError) -> HTTPAddress {
         let status = answer.status
         guard let location = answer.headers["location"], let next = address.resolve(location) else {
             throw SignalingError(

@@ -1,3 +1,4 @@
+internal import Dispatch
 internal import Foundation
 internal import Synchronization
 
@@ -68,7 +69,9 @@ final class HTTPExchange: NSObject, URLSessionDataDelegate, @unchecked Sendable 
         // The deadline below is the bound; this one only ends what it has given up.
         configuration.timeoutIntervalForRequest = seconds + 1
         let session = URLSession(configuration: configuration, delegate: exchange, delegateQueue: nil)
-        defer { session.invalidateAndCancel() }
+        // It waits for the session's queue, which a server can keep busy (Foundation's time for headers grows with the
+        // square of their number): nobody waits for that here.
+        defer { DispatchQueue.global().async { session.invalidateAndCancel() } }
         var wanted = URLRequest(url: request.url, cachePolicy: .reloadIgnoringLocalCacheData)
         wanted.timeoutInterval = seconds + 1
         wanted.httpMethod = request.method
@@ -101,7 +104,9 @@ final class HTTPExchange: NSObject, URLSessionDataDelegate, @unchecked Sendable 
 
     private func finish(_ outcome: Result<HTTPAnswer, HTTPFailure>) {
         let waiter = state.withLock { state in
-            guard state.outcome == nil else { return nil as CheckedContinuation<Result<HTTPAnswer, HTTPFailure>, Never>? }
+            guard state.outcome == nil else {
+                return nil as CheckedContinuation<Result<HTTPAnswer, HTTPFailure>, Never>?
+            }
             state.outcome = outcome
             defer { state.continuation = nil }
             return state.continuation

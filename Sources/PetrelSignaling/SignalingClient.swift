@@ -77,7 +77,8 @@ public struct SignalingClient: Sendable {
         let address = try HTTPAddress(endpoint)
         if let token = configuration.token, !HTTPClient.isToken(token) {
             throw SignalingError(
-                .badToken, "the token holds characters that no bearer token has: letters, digits and -._~+/= are possible")
+                .badToken,
+                "the token holds characters that no bearer token has: letters, digits and -._~+/= are possible")
         }
         let client = HTTPClient(home: address, token: configuration.token, seconds: configuration.answerSeconds)
         let news = call.signallingNews()
@@ -177,7 +178,8 @@ public struct SignalingClient: Sendable {
         }
         guard let address = from.resolve(text) else {
             throw SignalingError(
-                .badAnswer, "\(from.place) names a session at '\(text.prefix(100))', which is no address of http or https",
+                .badAnswer,
+                "\(from.place) names a session at '\(text.prefix(100))', which is no address of http or https",
                 status: answer.status)
         }
         guard address.isSecure || !from.isSecure else {

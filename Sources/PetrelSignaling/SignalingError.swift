@@ -65,7 +65,8 @@ public struct SignalingError: Error, Hashable, Sendable, CustomStringConvertible
         for scalar in text.unicodeScalars.prefix(maximum) {
             let isControl = scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
             // Marks that turn the direction of text could make a terminal show something else than was said.
-            let isDirection = (0x200E...0x200F).contains(scalar.value) || (0x202A...0x202E).contains(scalar.value)
+            let isDirection =
+                (0x200E...0x200F).contains(scalar.value) || (0x202A...0x202E).contains(scalar.value)
                 || (0x2066...0x2069).contains(scalar.value)
             result.append(isControl || isDirection ? " " : scalar)
         }

@@ -27,23 +27,21 @@ extension SignalingSession {
         waiting = []
         // The end alone is worth no request: what the offer named is all there is.
         guard !new.isEmpty, var fragment = fragment(agreement.offer) else { return }
-        fragment.sections[0].candidates = new.compactMap(\.candidate)
-        fragment.sections[0].endOfCandidates = isEnd
+        let home = fragment.sections.first?.mid
+        fragment.candidates = new.compactMap(\.candidate).map { TrickleFragment.Candidate(line: $0, mid: home) }
+        fragment.endOfCandidates = isEnd
         guard let body = try? fragment.text() else { return }
         // A candidate too few is no reason to end a stream: what cannot be told is let go.
         let reply = try? await client.send(
-            "PATCH", to: address, headers: ["Content-Type": SDPFragment.mediaType, "If-Match": etag], body: body)
+            "PATCH", to: address, headers: ["Content-Type": TrickleFragment.mediaType, "If-Match": etag], body: body)
         guard let status = reply?.answer.status else { return }
         // 422: trickle is not supported, restarts may be (RFC 9725 section 4.3.2). Neither is without PATCH.
         if [405, 415, 501].contains(status) { takesPatch = false }
     }
 
-    /// The beginning of a fragment about a description of ours, with one section and no candidates.
-    private func fragment(_ description: String) -> SDPFragment? {
-        guard let head = (try? SessionDescription(parsing: description))?.fragmentHead, head.sections.count == 1 else {
-            return nil
-        }
-        return head
+    /// The beginning of a fragment about a description of ours.
+    private func fragment(_ description: String) -> TrickleFragment? {
+        (try? SessionDescription(parsing: description)).flatMap { TrickleFragment(about: $0) }
     }
 
     // MARK: Restart
@@ -75,15 +73,14 @@ extension SignalingSession {
         guard var request = fragment(offer), let ours = try? SessionDescription(parsing: offer) else {
             throw SignalingError(.call, "the offer of a restart has no credentials")
         }
-        let first = ours.section(mid: request.sections[0].mid)
-        request.iceOptions = ["trickle"]
-        request.sections[0].candidates = first?.candidates ?? []
-        request.sections[0].endOfCandidates = first?.endOfCandidates ?? false
+        let first = request.sections.first?.mid.flatMap { ours.section(mid: $0) }
+        request.candidates = (first?.candidates ?? []).map { TrickleFragment.Candidate(line: $0, mid: first?.mid) }
+        request.endOfCandidates = first?.endOfCandidates ?? false
         guard let body = try? request.text() else {
             throw SignalingError(.call, "the offer of a restart cannot be written")
         }
         let (answer, from) = try await client.send(
-            "PATCH", to: address, headers: ["Content-Type": SDPFragment.mediaType, "If-Match": "*"], body: body)
+            "PATCH", to: address, headers: ["Content-Type": TrickleFragment.mediaType, "If-Match": "*"], body: body)
         switch answer.status {
         case 200: break
         case 404, 410: throw SignalingError(.notFound, "the server has no such session any more", status: answer.status)
@@ -96,8 +93,8 @@ extension SignalingSession {
             throw SignalingError(.unsupported, "the server at \(client.home.host) offers no ICE restart", status: 204)
         default: throw client.refusal(answer, from: from, kind)
         }
-        guard answer.mediaType == SDPFragment.mediaType, let text = answer.text,
-            let fragment = try? SDPFragment(parsing: text), fragment.credentials != nil,
+        guard answer.mediaType == TrickleFragment.mediaType, let text = answer.text,
+            let fragment = try? TrickleFragment(parsing: text),
             let remote = try? SessionDescription(parsing: agreement.remote).restarted(by: fragment),
             let description = try? remote.text()
         else {
