@@ -92,6 +92,7 @@ let package = Package(
     products: [
         .library(name: "Petrel", targets: ["Petrel"]),
         .library(name: "PetrelLab", targets: ["PetrelLab"]),
+        .library(name: "PetrelSignaling", targets: ["PetrelSignaling"]),
         // All rooms that do no I/O: nothing of NIO is built for them.
         .library(
             name: "PetrelSansIO",
@@ -170,6 +171,8 @@ let package = Package(
                 "PetrelPlayout", "PetrelIO", "PetrelDevices", "PetrelICE", "PetrelSDP", "PetrelSecurity",
                 .product(name: "Logging", package: "swift-log"),
             ]),
+        // WHIP and WHEP from the client's side
+        room("PetrelSignaling", ["Petrel", "PetrelSDP"]),
         // What the petrel program needs beside the call: recordings, the report, the live table
         room("PetrelTools", ["Petrel", "PetrelCore", "PetrelCodecs", "PetrelDevices"]),
         .executableTarget(
@@ -207,6 +210,7 @@ let package = Package(
         tests(
             "Petrel",
             ["Petrel", "PetrelCore", "PetrelCodecs", "PetrelIO", .product(name: "Logging", package: "swift-log")]),
+        tests("PetrelSignaling", ["PetrelSignaling", "Petrel", "PetrelSDP", "PetrelCodecs", "PetrelCore", "PetrelIO"]),
         tests("PetrelTools", ["PetrelTools", "PetrelDevices", "PetrelCodecs", "PetrelCore"]),
         tests("PetrelDevices", ["PetrelDevices", "PetrelCodecs"]),
         // The fuzz targets as functions: a test target replays them here, and the package Tests/Fuzz builds the same

@@ -63,6 +63,9 @@ enum House {
                 "PetrelPeer", "PetrelCodecs", "PetrelPlayout", "PetrelIO", "PetrelDevices",
             ],
             foreign: system.union(["Logging"])),
+        "PetrelSignaling": Room(
+            level: 5, arrows: ["Petrel", "PetrelSDP"],
+            foreign: system.union(["Foundation", "FoundationNetworking", "Dispatch", "Synchronization"])),
         "PetrelDevices": Room(
             level: 4, arrows: ["PetrelCodecs"],
             foreign: system.union(["Foundation", "Dispatch", "Synchronization"])),
@@ -95,5 +98,7 @@ enum House {
     ]
 
     /// The rooms that bytes from the network reach.
-    static let networked: Set<String> = told.union(["PetrelIO", "PetrelLab", "Petrel", "PetrelServer"])
+    static let networked: Set<String> = told.union([
+        "PetrelIO", "PetrelLab", "Petrel", "PetrelServer", "PetrelSignaling",
+    ])
 }

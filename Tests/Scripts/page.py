@@ -214,7 +214,7 @@ class Page:
             file.flush()
             # 256 colours: a picture in a repository shall be small.
             subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", file.name, "-vf",
-                            "split[a][b];[a]palettegen=256:stats_mode=full[p];[b][p]paletteuse=dither=none", path], check=True)
+                            "split[a][b];[a]palettegen=256:stats_mode=full[p];[b][p]paletteuse=dither=bayer:bayer_scale=4", path], check=True)
 
     def answer_with(self, pattern, respond):
         """`respond` answers the requests to `pattern` in the server's place."""
@@ -273,7 +273,8 @@ def film(server, page):
     last = stats["history"][-8:]
     fps, back = average(last, "fpsDown"), average(last, "fpsUp")
     check(fps is not None and fps > arguments.least_fps, f"the film is shown with {text(fps)} pictures a second")
-    check(back is not None and back > arguments.least_fps, f"Petrel shows {text(back)} pictures a second of the camera")
+    # Chromium's fake camera gives 20 a second.
+    check(back is not None and back > 0.75 * arguments.least_fps, f"Petrel shows {text(back)} pictures a second of the camera")
     check((stats["width"] or 0) >= 640, f"the film is {stats['width']}x{stats['height']}")
     for key, least, most in (("latencyDown", 5, 2000), ("latencyUp", 1, 2000), ("kbpsDown", 200, 20_000),
                              ("kbpsUp", 50, 20_000), ("lossDown", 0, 5), ("lossUp", 0, 5), ("roundTrip", 0, 1000)):
@@ -396,7 +397,7 @@ def sentences(server, browser):
     def sees(page, kind, words, options="{camera: 'none'}", seconds=60):
         result = page.start(options, seconds)
         says = page.shown()
-        check(result.startswith(kind + ": ") and words in says, f"{kind}: {says.splitlines()[:2]} ({result[:40]})")
+        check(result.startswith(kind + ": ") and words in says, f"{kind}: {says.split(chr(10))[0]} ({result[:60]})")
         check(page.run("document.activeElement.id") == "problem-title" and page.run("petrel.stats().problem") == kind,
               f"{kind}: has the focus")
 
@@ -467,10 +468,10 @@ def sentences(server, browser):
     time.sleep(2)
     place = next(url for _, method, url in reversed(page.requests) if url.endswith("/statistics"))
     server.ask(place[len(server.address):-len("/statistics")], "DELETE")
-    check(page.until("petrel.stats().problem === 'ended'", 10), f"ended: {page.shown().splitlines()[:2]}")
+    check(page.until("petrel.stats().problem === 'ended'", 10), f"ended: {page.shown().split(chr(10))[0]}")
     check(page.start("{camera: 'none'}") == "connected", "a call whose server goes")
     server.kill()
-    check(page.until("petrel.stats().problem === 'gone'", 15), f"gone: {page.shown().splitlines()[:2]}")
+    check(page.until("petrel.stats().problem === 'gone'", 15), f"gone: {page.shown().split(chr(10))[0]}")
     sees(page, "gone", "petrel-server still runs")
     page.close()
 
@@ -485,7 +486,7 @@ def tokens(browser):
     check(page.until("document.getElementById('token').open && document.getElementById('token-text').textContent.includes('not right')", 10),
           "a wrong token is asked for again")
     page.run("document.querySelector('#token [value=cancel]').click()")
-    check(page.until("petrel.stats().problem === 'token'", 10), f"token: {page.shown().splitlines()[:2]}")
+    check(page.until("petrel.stats().problem === 'token'", 10), f"token: {page.shown().split(chr(10))[0]}")
     page.open(server.address + "/?again#token=a-secret")
     check(page.start("{camera: 'none'}") == "connected", "the token of the address is taken")
     check("secret" not in page.run("location.href"), "and does not stay in the address")
@@ -493,7 +494,7 @@ def tokens(browser):
     other = browser.page()
     other.open(server.address + "/?other#token=a-secret")
     result = other.start("{camera: 'none'}")
-    check(result.startswith("full: "), f"too many calls: {other.shown().splitlines()[:2]} ({result[:40]})")
+    check(result.startswith("full: "), f"too many calls: {other.shown().split(chr(10))[0]} ({result[:40]})")
     other.close()
     page.close()
     check(server.stop() == 0, "the server ends with exit code 0")
@@ -510,6 +511,7 @@ def take_pictures(server, browser, folder):
     time.sleep(14)
     page.run("petrel.link({loss: 0}, {loss: 0})")
     time.sleep(16)
+    page.run("document.activeElement.blur()")
     page.picture(os.path.join(folder, "page.png"))
     page.size(360, 740, scale=2)
     time.sleep(2)

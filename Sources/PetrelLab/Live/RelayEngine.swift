@@ -142,11 +142,11 @@ final class RelayEngine: @unchecked Sendable {
 
     fileprivate func run() {
         while true {
-            let (sockets, deadline, stop) = lock.locked { (faces, flights.nextArrival, isStopping) }
+            let (one, other, deadline, stop) = lock.locked { (faces[0], faces[1], flights.nextArrival, isStopping) }
             if stop { return }
             // A socket that is replaced meanwhile must not be closed, and its number given away, during the wait.
-            withExtendedLifetime(sockets) {
-                waiter.wait(for: sockets[0].descriptor, sockets[1].descriptor, until: deadline)
+            withExtendedLifetime((one, other)) {
+                waiter.wait(for: one.descriptor, other.descriptor, until: deadline)
             }
             // One lock for a whole turn: at most some hundred system calls, well below a millisecond.
             lock.locked {

@@ -59,6 +59,10 @@ public enum W3CStatistics {
                 ("currentRoundTripTime", .optional(transport.currentRoundTripTime, digits: 6)),
                 ("availableOutgoingBitrate", .decimal(transport.availableOutgoingBitrate, digits: 0)),
             ]))
+        // No W3C name: picture render less sound render at equal capture time, as last measured.
+        if let skew = statistics.avSkewMilliseconds {
+            result.append(.object([("type", .string("petrel-sync")), ("avSkewMs", .decimal(skew, digits: 1))]))
+        }
         return result
     }
 
