@@ -17,6 +17,20 @@ FILTER ?=
 call: program
 	exec $(BUILD)/release/petrel call $(ARGS)
 
+# The server's HTTP framework is fetched and built for those who ask for it only (docs/design/0008).
+serve build test: export PETREL_SERVER = 1
+
+## serve: set up what is missing, build, and serve the page on which a browser calls (ARGS="--host 0.0.0.0 --link delay=20")
+.PHONY: serve
+serve:
+	Scripts/setup.sh tools
+	Scripts/setup.sh media & media=$$!
+	trap 'kill $$media 2>/dev/null || true' EXIT
+	Scripts/build.sh release petrel-server "$(BUILD)"
+	wait $$media
+	trap - EXIT
+	exec $(BUILD)/release/petrel-server $(ARGS)
+
 # Clip, speech and Python tools are fetched while the compiler works. What is to be built the package
 # manager knows best, so this is no file.
 .PHONY: program

@@ -30,6 +30,62 @@ let documentation: [Package.Dependency] =
     Context.environment["PETREL_DOCS"] == nil
     ? [] : [.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0")]
 
+// The HTTP server needs a framework with twenty packages behind it, which users of the library and of `petrel call` shall
+// not fetch: `make serve` and `make test` ask for it (docs/design/0008-the-server-is-asked-for.md).
+let wantsServer = Context.environment["PETREL_SERVER"] != nil
+
+let serverPackages: [Package.Dependency] =
+    wantsServer
+    ? [
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        // Parts of its signatures
+        .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.34.1"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.2"),
+    ] : []
+
+let serverProducts: [Product] =
+    wantsServer
+    ? [
+        .library(name: "PetrelServer", targets: ["PetrelServer"]),
+        .executable(name: "petrel-server", targets: ["PetrelServerCLI"]),
+    ] : []
+
+let serverTargets: [Target] = [
+    .target(
+        name: "PetrelServer",
+        dependencies: [
+            "Petrel", "PetrelLab", "PetrelSDP", "PetrelCore", "PetrelCodecs", "PetrelIO", "PetrelDevices",
+            "PetrelTools",
+            .product(name: "Hummingbird", package: "hummingbird"),
+            .product(name: "HummingbirdCore", package: "hummingbird"),
+            .product(name: "HummingbirdTLS", package: "hummingbird"),
+            .product(name: "HTTPTypes", package: "swift-http-types"),
+            .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "Logging", package: "swift-log"),
+        ],
+        // The page becomes part of the program.
+        resources: [.embedInCode("Page/index.html")], swiftSettings: strict),
+    .executableTarget(
+        name: "PetrelServerCLI",
+        dependencies: [
+            "PetrelServer", "PetrelLab", "PetrelDevices", "PetrelTools",
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            .product(name: "Logging", package: "swift-log"),
+        ],
+        swiftSettings: strict),
+    tests(
+        "PetrelServer",
+        [
+            "PetrelServer", "Petrel", "PetrelLab", "PetrelSDP", "PetrelCodecs", "PetrelIO", "PetrelCore",
+            .product(name: "NIOPosix", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            .product(name: "Logging", package: "swift-log"),
+        ]),
+]
+
 let package = Package(
     name: "petrel",
     platforms: [.macOS(.v26)],
@@ -50,12 +106,12 @@ let package = Package(
                 "PetrelMedia", "PetrelCodecs", "PetrelPlayout", "PetrelPeer", "PetrelIO", "PetrelScenario",
             ]),
         .executable(name: "petrel", targets: ["PetrelCLI"]),
-    ],
+    ] + serverProducts,
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    ] + documentation,
+    ] + documentation + serverPackages,
     targets: [
         // C leaves
         .systemLibrary(
@@ -115,7 +171,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]),
         // What the petrel program needs beside the call: recordings, the report, the live table
-        room("PetrelTools", ["PetrelCore", "PetrelCodecs", "PetrelDevices"]),
+        room("PetrelTools", ["Petrel", "PetrelCore", "PetrelCodecs", "PetrelDevices"]),
         .executableTarget(
             name: "PetrelCLI",
             dependencies: [
@@ -164,6 +220,6 @@ let package = Package(
             path: "Tests/Fuzz/Sources/FuzzTargets"),
         tests("FuzzReplay", ["FuzzTargets", "PetrelCore"]),
         tests("House"),
-    ],
+    ] + (wantsServer ? serverTargets : []),
     swiftLanguageModes: [.v6]
 )

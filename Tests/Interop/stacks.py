@@ -11,18 +11,16 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import checks
+from machine import Machine
 from matrix import HERE, Result
 from petrel_peer import PeerError, PetrelPeer
+from sessions import ATTEMPTS, CONTENDED
 
 # Judged time of a call, in seconds, and the time in which senders find their rate before it.
 SECONDS, RAMP = 12, 2
 # Sound is compared in windows of so many seconds: short enough that speech which a jitter buffer has played a little
 # faster or slower is still the same wave within one.
 WINDOW = 0.3
-# Both ends encode and decode on the cores that they are given: about one and a half for both. Where less than this share
-# of all was idle, other programs were in the way, and the call is made again, so many times at the most. The matrix says
-# so.
-LEAST_IDLE, ATTEMPTS = 0.1, 3
 
 
 class Stack:
@@ -45,23 +43,6 @@ def last_line(text):
     return (text.strip().splitlines() or ["it says nothing"])[-1]
 
 
-class Processors:
-    """How much of all processors is idle, from now on."""
-
-    def __init__(self):
-        self.before = self.times()
-
-    @staticmethod
-    def times():
-        with open("/proc/stat") as file:
-            times = [int(word) for word in file.readline().split()[1:9]]
-        return times[3] + times[4], sum(times)
-
-    def idle(self):
-        idle, total = (now - before for now, before in zip(self.times(), self.before))
-        return idle / max(1, total)
-
-
 def interpreter_with(module, *candidates):
     """The first of the Python interpreters that can import a module."""
     for candidate in candidates:
@@ -82,8 +63,8 @@ def stack(name):
 
 
 def call(stack, role, context, folder):
-    """One call with another stack in `role`. Returns its Result."""
-    began = time.monotonic()
+    """One call with another stack in `role`. Returns its Result, and the share of the machine that other programs took."""
+    began, others = time.monotonic(), 0.0
     result = Result(stack.name, "-", role)
     try:
         result.version = stack.version()
@@ -100,10 +81,10 @@ def call(stack, role, context, folder):
             trickle(offerer, answerer)
             trickle(answerer, offerer)
             since = max(petrel.wait_connected(), other.wait_connected()) + RAMP * 1000
-            processors = Processors()
+            machine = Machine()
             time.sleep(RAMP + SECONDS)
             until = time.time() * 1000
-            result.notes["idle processors"] = f"{processors.idle():.0%}"
+            others = machine.others()
             for peer in (petrel, other):
                 if peer.errors:
                     raise PeerError(f"{peer.name}: {peer.errors[0]}")
@@ -118,7 +99,7 @@ def call(stack, role, context, folder):
     except (PeerError, OSError, ValueError, KeyError, subprocess.TimeoutExpired) as error:
         result.failures.append(f"{type(error).__name__}: {error}")
     result.seconds = round(time.monotonic() - began, 1)
-    return result
+    return result, others
 
 
 def trickle(source, sink):
@@ -150,11 +131,13 @@ def run(context, name):
             continue
         for attempt in range(1, ATTEMPTS + 1):
             context.progress(f"{other.name}, {role}")
-            result = call(other, role, context, os.path.join(context.folder, f"{name}-{role}"))
+            result, others = call(other, role, context, os.path.join(context.folder, f"{name}-{role}"))
+            if others >= CONTENDED:
+                result.notes["other programs took"] = f"{others:.0%} of the machine"
             if attempt > 1:
                 result.notes["attempts"] = attempt
-            idle = float(result.notes.get("idle processors", "100%").rstrip("%"))
-            if result.passed or idle >= 100 * LEAST_IDLE or attempt == ATTEMPTS:
+            # What failed on a machine that was busy with other things may be made again; what failed on an idle one not.
+            if result.passed or others < CONTENDED or attempt == ATTEMPTS:
                 break
-            context.progress(f"{result.failures[0]}; but the processors were never idle: once more")
+            context.progress(f"  {result.failures[0]}, while other programs took {others:.0%} of the machine; once more")
         yield result

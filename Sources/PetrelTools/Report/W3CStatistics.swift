@@ -1,9 +1,9 @@
-internal import Petrel
-internal import PetrelTools
+public import Petrel
 
 /// The statistics of a call as the dictionaries of W3C webrtc-stats.
-enum W3CStatistics {
-    static func dictionaries(_ statistics: CallStatistics) -> [JSONText] {
+public enum W3CStatistics {
+    /// One dictionary for each stream, and one for the pair of candidates that carries them.
+    public static func dictionaries(_ statistics: CallStatistics) -> [JSONText] {
         var result: [JSONText] = []
         for stream in statistics.outbound {
             result.append(
