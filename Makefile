@@ -17,6 +17,20 @@ FILTER ?=
 call: program
 	exec $(BUILD)/release/petrel call $(ARGS)
 
+# The server's HTTP framework is fetched and built for those who ask for it only (docs/design/0008).
+serve build test page: export PETREL_SERVER = 1
+
+## serve: set up what is missing, build, and serve the page on which a browser calls (ARGS="--host 0.0.0.0 --link delay=20")
+.PHONY: serve
+serve:
+	Scripts/setup.sh tools
+	Scripts/setup.sh media & media=$$!
+	trap 'kill $$media 2>/dev/null || true' EXIT
+	Scripts/build.sh release petrel-server "$(BUILD)"
+	wait $$media
+	trap - EXIT
+	exec $(BUILD)/release/petrel-server $(ARGS)
+
 # Clip, speech and Python tools are fetched while the compiler works. What is to be built the package
 # manager knows best, so this is no file.
 .PHONY: program
@@ -47,6 +61,29 @@ test:
 	$(SWIFT) test --skip-build --disable-xctest --scratch-path "$(BUILD)" $(if $(FILTER),--filter "$(FILTER)")
 	echo "tests run in $$((SECONDS - began)) s" >&2
 	$(if $(FILTER),,BUILD="$(BUILD)" Scripts/alloc-test.sh)
+	$(if $(FILTER),,$(MAKE) page ARGS=)
+	$(if $(FILTER),,$(MAKE) interop ARGS="--quick")
+
+## page: the server's page in headless Chromium, used as a person uses it (ARGS="--least-fps 10", "--pictures docs/images")
+.PHONY: page
+page:
+	Scripts/setup.sh test
+	Scripts/build.sh release petrel-server "$(BUILD)"
+	python3 Tests/Scripts/page.py "$(BUILD)/release/petrel-server" $(ARGS)
+
+## interop: calls with Chromium, Firefox, aiortc and GStreamer (ARGS="--quick", "--write", "chromium --case restart")
+.PHONY: interop
+interop:
+	Scripts/setup.sh test
+	Scripts/build.sh release petrel "$(BUILD)"
+	.venv/bin/python Tests/Interop/run.py --program "$(BUILD)/release/petrel" $(ARGS)
+
+## bench-browser: Chromium with Petrel, beside Chromium with Chromium, in turn (ARGS="--runs 5 --seconds 60")
+.PHONY: bench-browser
+bench-browser:
+	Scripts/setup.sh test
+	Scripts/build.sh release petrel "$(BUILD)"
+	.venv/bin/python Tests/Interop/control.py --program "$(BUILD)/release/petrel" $(ARGS)
 
 ## alloc-test: count heap allocations of the packet path (release build; Linux)
 .PHONY: alloc-test
@@ -88,7 +125,7 @@ format:
 lint:
 	$(SWIFT) format lint --strict --parallel --recursive Package.swift Sources Tests $(wildcard Examples Benchmarks)
 	for script in Scripts/*.sh Tests/Scripts/*.sh .ci/run; do bash -n "$$script"; done
-	if [ -x .venv/bin/python ]; then .venv/bin/python -m py_compile Scripts/*.py; fi
+	if [ -x .venv/bin/python ]; then .venv/bin/python -m py_compile Scripts/*.py Tests/Interop/*.py; fi
 
 ## docs: build the documentation of Petrel and PetrelLab into .build/docs, without warnings
 .PHONY: docs

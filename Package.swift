@@ -30,12 +30,69 @@ let documentation: [Package.Dependency] =
     Context.environment["PETREL_DOCS"] == nil
     ? [] : [.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0")]
 
+// The HTTP server needs a framework with twenty packages behind it, which users of the library and of `petrel call` shall
+// not fetch: `make serve` and `make test` ask for it (docs/design/0008-the-server-is-asked-for.md).
+let wantsServer = Context.environment["PETREL_SERVER"] != nil
+
+let serverPackages: [Package.Dependency] =
+    wantsServer
+    ? [
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        // Parts of its signatures
+        .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.34.1"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.2"),
+    ] : []
+
+let serverProducts: [Product] =
+    wantsServer
+    ? [
+        .library(name: "PetrelServer", targets: ["PetrelServer"]),
+        .executable(name: "petrel-server", targets: ["PetrelServerCLI"]),
+    ] : []
+
+let serverTargets: [Target] = [
+    .target(
+        name: "PetrelServer",
+        dependencies: [
+            "Petrel", "PetrelLab", "PetrelSDP", "PetrelCore", "PetrelCodecs", "PetrelIO", "PetrelDevices",
+            "PetrelTools",
+            .product(name: "Hummingbird", package: "hummingbird"),
+            .product(name: "HummingbirdCore", package: "hummingbird"),
+            .product(name: "HummingbirdTLS", package: "hummingbird"),
+            .product(name: "HTTPTypes", package: "swift-http-types"),
+            .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "Logging", package: "swift-log"),
+        ],
+        // The page becomes part of the program.
+        resources: [.embedInCode("Page/index.html")], swiftSettings: strict),
+    .executableTarget(
+        name: "PetrelServerCLI",
+        dependencies: [
+            "PetrelServer", "PetrelLab", "PetrelDevices", "PetrelTools",
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            .product(name: "Logging", package: "swift-log"),
+        ],
+        swiftSettings: strict),
+    tests(
+        "PetrelServer",
+        [
+            "PetrelServer", "Petrel", "PetrelLab", "PetrelSDP", "PetrelCodecs", "PetrelIO", "PetrelCore",
+            .product(name: "NIOPosix", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            .product(name: "Logging", package: "swift-log"),
+        ]),
+]
+
 let package = Package(
     name: "petrel",
     platforms: [.macOS(.v26)],
     products: [
         .library(name: "Petrel", targets: ["Petrel"]),
         .library(name: "PetrelLab", targets: ["PetrelLab"]),
+        .library(name: "PetrelSignaling", targets: ["PetrelSignaling"]),
         // All rooms that do no I/O: nothing of NIO is built for them.
         .library(
             name: "PetrelSansIO",
@@ -50,12 +107,12 @@ let package = Package(
                 "PetrelMedia", "PetrelCodecs", "PetrelPlayout", "PetrelPeer", "PetrelIO", "PetrelScenario",
             ]),
         .executable(name: "petrel", targets: ["PetrelCLI"]),
-    ],
+    ] + serverProducts,
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    ] + documentation,
+    ] + documentation + serverPackages,
     targets: [
         // C leaves
         .systemLibrary(
@@ -114,8 +171,10 @@ let package = Package(
                 "PetrelPlayout", "PetrelIO", "PetrelDevices", "PetrelICE", "PetrelSDP", "PetrelSecurity",
                 .product(name: "Logging", package: "swift-log"),
             ]),
+        // WHIP and WHEP from the client's side
+        room("PetrelSignaling", ["Petrel", "PetrelSDP"]),
         // What the petrel program needs beside the call: recordings, the report, the live table
-        room("PetrelTools", ["PetrelCore", "PetrelCodecs", "PetrelDevices"]),
+        room("PetrelTools", ["Petrel", "PetrelCore", "PetrelCodecs", "PetrelDevices"]),
         .executableTarget(
             name: "PetrelCLI",
             dependencies: [
@@ -151,6 +210,7 @@ let package = Package(
         tests(
             "Petrel",
             ["Petrel", "PetrelCore", "PetrelCodecs", "PetrelIO", .product(name: "Logging", package: "swift-log")]),
+        tests("PetrelSignaling", ["PetrelSignaling", "Petrel", "PetrelSDP", "PetrelCodecs", "PetrelCore", "PetrelIO"]),
         tests("PetrelTools", ["PetrelTools", "PetrelDevices", "PetrelCodecs", "PetrelCore"]),
         tests("PetrelDevices", ["PetrelDevices", "PetrelCodecs"]),
         // The fuzz targets as functions: a test target replays them here, and the package Tests/Fuzz builds the same
@@ -164,6 +224,6 @@ let package = Package(
             path: "Tests/Fuzz/Sources/FuzzTargets"),
         tests("FuzzReplay", ["FuzzTargets", "PetrelCore"]),
         tests("House"),
-    ],
+    ] + (wantsServer ? serverTargets : []),
     swiftLanguageModes: [.v6]
 )

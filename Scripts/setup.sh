@@ -28,6 +28,11 @@ readonly speech="$assets/speech.wav" speech_package="asterisk-core-sounds-en-g72
 readonly speech_prompts="demo-congrats demo-instruct demo-echotest demo-abouttotry demo-moreinfo"
 readonly speech_bytes=$((60 * 48000 * 2)) # at least a minute without repeating
 readonly python_packages="numpy matplotlib"
+# The stacks that Tests/Interop calls: both browsers, with a sound server that Firefox cannot do without; GStreamer's
+# webrtcbin with its bindings for the system's own Python; aiortc, which brings PyAV and with it FFmpeg's WHIP muxer.
+readonly interop_debian="chromium firefox-esr pulseaudio python3-gi gir1.2-gstreamer-1.0 gir1.2-gst-plugins-base-1.0 gir1.2-gst-plugins-bad-1.0
+gstreamer1.0-nice gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad"
+readonly interop_python="aiortc==1.16.0"
 
 say() { printf 'set-up: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -255,12 +260,49 @@ media() {
     check_left_out
 }
 
+# Prints those of the packages that are not installed.
+missing_debian() {
+    local package
+    for package in "$@"; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || printf ' %s' "$package"
+    done
+}
+
+# The other stacks of Tests/Interop. The tests that need them say so where they are missing.
+interop() {
+    if has apt-get && has dpkg-query; then
+        local packages
+        # shellcheck disable=SC2086 # a list of words
+        packages=$(missing_debian $interop_debian)
+        # shellcheck disable=SC2086 # a list of words
+        if [ -n "$packages" ]; then (apt_install $packages) || do_without "No calls with other stacks:$packages."; fi
+    else
+        do_without "The other stacks come from Debian packages ($interop_debian): no calls with them here."
+    fi
+    if [ "$(cat "$venv/interop" 2>/dev/null)" != "$interop_python" ]; then
+        say "installing $interop_python into $venv"
+        # shellcheck disable=SC2086 # a list of words
+        if python_environment \
+            && "$venv/bin/python" -m pip install --quiet --disable-pip-version-check $interop_python >/dev/null 2>&1; then
+            printf '%s\n' "$interop_python" >"$venv/interop"
+        else
+            do_without "PyPI gives no $interop_python: no calls with it."
+        fi
+    fi
+    check_left_out
+}
+
 case "${1:-call}" in
 tools) tools ;;
 media) media ;;
-call | test)
+call)
     tools
     media
+    ;;
+test)
+    tools
+    media
+    interop
     ;;
 *) fail "Unknown step '$1': tools, media, call or test." ;;
 esac

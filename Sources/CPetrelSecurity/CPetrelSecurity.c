@@ -77,7 +77,9 @@ SSL_CTX *petrel_dtls_context(X509 *certificate, EVP_PKEY *key, const char *srtp_
                                    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
                                    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
                                    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305")
-        && SSL_CTX_set1_groups_list(context, "X25519:P-256")
+        // The first two are for keys. OpenSSL takes no certificate of a curve that is not named here either, and there are
+        // such: P-224 is what GnuTLS makes for FFmpeg.
+        && SSL_CTX_set1_groups_list(context, "X25519:P-256:P-384:P-521:P-224")
         && SSL_CTX_set1_sigalgs_list(context,
                                      "ECDSA+SHA256:RSA-PSS+SHA256:RSA+SHA256:ECDSA+SHA384:RSA-PSS+SHA384:RSA+SHA384:"
                                      "ECDSA+SHA512:RSA-PSS+SHA512:RSA+SHA512")

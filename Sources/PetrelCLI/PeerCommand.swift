@@ -23,15 +23,20 @@ struct PeerCommand: AsyncParsableCommand {
     func run() async throws {
         let output = LineOutput()
         let session = PeerSession(output: output)
-        // A thread of its own reads, since reading blocks; the end of the input ends the peer.
-        let (lines, continuation) = AsyncStream.makeStream(of: String.self)
-        Thread.detachNewThread {
-            while let line = readLine(strippingNewline: true) { continuation.yield(line) }
-            continuation.finish()
-        }
-        for await line in lines {
-            guard !line.allSatisfy(\.isWhitespace) else { continue }
-            guard await session.handle(line) else { break }
+        // The end of the input ends the peer.
+        let input = LineInput()
+        for await line in input.lines {
+            defer { input.taken() }
+            switch line {
+            case .tooLong: session.complain("a line of more than \(LineInput.longestLine) octets")
+            case .noText: session.complain("a line that is not UTF-8")
+            case .text(let text):
+                guard !text.allSatisfy(\.isWhitespace) else { continue }
+                guard await session.handle(text) else {
+                    await session.end()
+                    return
+                }
+            }
         }
         await session.end()
     }

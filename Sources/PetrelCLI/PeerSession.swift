@@ -12,6 +12,7 @@ actor PeerSession {
     private var recorder: PeerRecorder?
     private var pictures: (any PictureReader)?
     private var sound: (any SoundReader)?
+    private var source: StampedSource?
     private var localVideo: LocalVideoTrack?
     private var localAudio: LocalAudioTrack?
     private var tasks: [Task<Void, Never>] = []
@@ -31,10 +32,12 @@ actor PeerSession {
         do {
             switch type {
             case "config": try await configure(message)
-            case "createOffer": try await offer()
+            case "createOffer": try await offer(restart: message.flag("iceRestart") ?? false)
             case "offer": try await answer(message)
             case "answer": try await accept(message)
             case "candidate": try await candidate(message)
+            case "addTrack": try await addTrack(message)
+            case "removeTrack": try await removeTrack(message)
             case "finish":
                 await finish()
                 return false
@@ -46,7 +49,13 @@ actor PeerSession {
         return true
     }
 
-    private func complain(_ text: String) { output.send(["type": "error", "message": text]) }
+    nonisolated func complain(_ text: String) {
+        // What came in may be quoted, and goes on to terminals: nothing of it steers one.
+        let plain = String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 }))
+        output.send(["type": "error", "message": plain])
+    }
 
     private func ready() throws -> Call {
         guard let call else { throw ToolError("nothing is set up yet: send config first") }
@@ -86,25 +95,56 @@ actor PeerSession {
         let call = try await Call(settings)
         self.call = call
         self.recorder = recorder
-        if let sound {
-            localAudio = try await call.addAudio(ReaderSound(sound) { recorder.audioSent($0) })
-        }
-        if let pictures {
-            let track = try await call.addVideo()
-            recorder.watch(track)
-            track.replaceSource(StampedSource(pictures, framesPerSecond: rate))
-            localVideo = track
-        }
+        source = pictures.map { StampedSource($0, framesPerSecond: rate) }
+        try await sendAudio()
+        try await sendVideo()
         try await call.receiveOnly(video: receivesVideo && !sendsVideo, audio: !sendsAudio)
         tasks.append(Task { await self.follow(call, recorder) })
         tasks.append(Task { await self.watch() })
         output.send(["type": "ready"])
     }
 
-    private func offer() async throws {
+    private func sendAudio() async throws {
+        guard let call, let recorder, let sound else { return }
+        localAudio = try await call.addAudio(ReaderSound(sound) { recorder.audioSent($0) })
+    }
+
+    private func sendVideo() async throws {
+        guard let call, let recorder, let source else { return }
+        let track = try await call.addVideo()
+        recorder.watch(track)
+        track.replaceSource(source)
+        localVideo = track
+    }
+
+    private func addTrack(_ message: LineMessage) async throws {
+        _ = try ready()
+        switch message.text("kind") {
+        case "audio" where localAudio == nil && sound != nil: try await sendAudio()
+        case "video" where localVideo == nil && source != nil: try await sendVideo()
+        default:
+            throw ToolError("addTrack takes a kind, audio or video, that config sent and removeTrack has taken away")
+        }
+    }
+
+    private func removeTrack(_ message: LineMessage) async throws {
+        let call = try ready()
+        switch (message.text("kind"), localAudio, localVideo) {
+        case ("audio", let track?, _):
+            try await call.remove(track)
+            localAudio = nil
+        case ("video", _, let track?):
+            try await call.remove(track)
+            localVideo = nil
+        default: throw ToolError("removeTrack takes a kind, audio or video, of which there is a track")
+        }
+    }
+
+    private func offer(restart: Bool) async throws {
+        let call = try ready()
         created = wallMilliseconds()
         recorder?.milestone(.offerCreated, wallMs: created)
-        output.send(["type": "offer", "sdp": try await ready().createOffer()])
+        output.send(["type": "offer", "sdp": try await restart ? call.restart() : call.createOffer()])
     }
 
     private func answer(_ message: LineMessage) async throws {
@@ -143,6 +183,7 @@ actor PeerSession {
                 guard let line else { break }
                 let inner: [String: any Sendable] = ["candidate": line, "sdpMid": mid ?? "0", "sdpMLineIndex": 0]
                 output.send(["type": "candidate", "candidate": inner])
+            case .state(.disconnected, _): output.send(["type": "conn", "state": "disconnected"])
             case .state, .trackEnded, .pathChanged: break
             }
         }

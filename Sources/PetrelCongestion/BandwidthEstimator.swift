@@ -30,6 +30,8 @@ public struct BandwidthEstimator: Sendable {
     static let standingDecreases = 5
 
     private var configuration: Configuration
+    /// What the other side says it can take; nil while it says nothing.
+    private var remoteCeiling: DataRate?
     private var beforeSilence: DataRate?
     private var isSilent = false
     private var standing = 0
@@ -56,6 +58,16 @@ public struct BandwidthEstimator: Sendable {
         configuration.maximum = max(minimum, maximum)
         target = clamp(target)
     }
+
+    /// Takes in what the receiver thinks the path carries (REMB). It is a ceiling for the estimate where our own feedback
+    /// decides, and the estimate itself where there is none.
+    public mutating func receive(remoteEstimate rate: DataRate, isAlone: Bool) {
+        remoteCeiling = rate
+        target = clamp(isAlone ? rate : target)
+    }
+
+    /// Forgets what the other side said it can take: it no longer says anything.
+    public mutating func forgetRemoteEstimate() { remoteCeiling = nil }
 
     /// Takes in one feedback message: the packets it speaks of, in the order of their numbers.
     public mutating func update(_ results: [PacketResult], roundTrip: TimeDelta, now: Instant) {
@@ -126,7 +138,8 @@ public struct BandwidthEstimator: Sendable {
     }
 
     private func clamp(_ rate: DataRate) -> DataRate {
-        min(max(rate, configuration.minimum), configuration.maximum)
+        let ceiling = min(configuration.maximum, remoteCeiling ?? configuration.maximum)
+        return max(min(rate, ceiling), configuration.minimum)
     }
 }
 

@@ -1,4 +1,4 @@
-internal import PetrelCore
+public import PetrelCore
 internal import PetrelSDP
 internal import PetrelWire
 
@@ -14,10 +14,29 @@ struct GatheringTransaction: Sendable {
 }
 
 extension ICEAgent {
+    /// Asks these STUN servers too, from every base: servers that are named only after the first offer, as by a WHIP
+    /// endpoint (RFC 9725 section 4.6). What they tell is emitted as candidates for the other side.
+    /// - Returns: how many are new; beyond ``ICEConfiguration/maximumServers`` none are taken.
+    public mutating func addServers(_ servers: [TransportAddress], now: Instant) -> Int {
+        guard state != .closed, !configuration.isLite else { return 0 }
+        let room = ICEConfiguration.maximumServers - configuration.stunServers.count
+        let new = servers.filter { !configuration.stunServers.contains($0) }.prefix(max(0, room))
+        guard !new.isEmpty else { return 0 }
+        configuration.stunServers += new
+        for base in bases { ask(new, from: base, now: now) }
+        if !gathering.isEmpty { gatheringReported = false }
+        updateDeadline(now: now)
+        return new.count
+    }
+
     /// Asks every server from a new base.
     mutating func startGathering(_ base: LocalBase, now: Instant) {
+        ask(configuration.stunServers.prefix(ICEConfiguration.maximumServers), from: base, now: now)
+    }
+
+    private mutating func ask(_ servers: ArraySlice<TransportAddress>, from base: LocalBase, now: Instant) {
         guard base.candidate.kind == .host, !configuration.isLite else { return }
-        for server in configuration.stunServers.prefix(ICEConfiguration.maximumServers)
+        for server in servers
         where configuration.addressPolicy.permits(server, from: base.address) {
             gathering.append(GatheringTransaction(base: base.address, server: server, id: nil, nextSend: now))
         }

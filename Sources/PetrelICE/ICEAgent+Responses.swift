@@ -30,10 +30,13 @@ extension ICEAgent {
         if message.messageClass == .error {
             return receiveError(message, transaction, index, now: now, random: &random)
         }
-        guard let mapped = message.xorMappedAddress else { return .drop(.stunMissingAttribute) }
+        // RFC 8445 section 7.3.1.4 has the other side put XOR-MAPPED-ADDRESS in. FFmpeg's WHIP muxer does not: its
+        // answer proves the path all the same, and only teaches us no address.
         figures.responsesReceived += 1
         noteSuccess(transaction, index, now: now, random: &random)
-        learnLocal(mapped, priority: transaction.priority, base: path.local)
+        if let mapped = message.xorMappedAddress {
+            learnLocal(mapped, priority: transaction.priority, base: path.local)
+        }
         return .accept
     }
 

@@ -35,11 +35,17 @@ extension ICEAgent {
         sendPath = pair.path
         figures.selectedPairChanges += 1
         if figures.firstValidPairAt == nil { figures.firstValidPairAt = now }
-        if state != .completed { setState(.connected) }
+        if state != .completed, !isStillDisconnected(on: pair, now: now) { setState(.connected) }
         let local =
             bases.first { $0.address == pair.path.local }?.candidate
             ?? ICECandidate(foundation: "1", priority: 1, address: pair.path.local, kind: .host)
         emit(.selectedPairChanged(local: signalled(local), remote: pair.remote))
+    }
+
+    /// Where the agent is disconnected, a spare pair that has been silent as long brings nobody back: it is heard
+    /// again, or its consent runs out too.
+    func isStillDisconnected(on pair: CandidatePair, now: Instant) -> Bool {
+        state == .disconnected && pair.quiet(now) >= ICETiming.disconnectedQuiet
     }
 
     /// Both sides have agreed on this pair (RFC 8445 section 8.1.1).
@@ -51,7 +57,7 @@ extension ICEAgent {
         }
         send(on: index, now: now)
         if figures.completedAt == nil { figures.completedAt = now }
-        if state != .completed { setState(.completed) }
+        if state != .completed, !isStillDisconnected(on: pair, now: now) { setState(.completed) }
         if previous != nil, previousUntil == .distantFuture { previousUntil = now + ICETiming.previousGrace }
         // The others are kept for the day this one dies, and cost nothing until then (RFC 8445 section 8.1.2).
         let id = pair.id

@@ -17,7 +17,9 @@ extension ICEAgent {
     /// After every call that may have changed what is due.
     mutating func progress(now: Instant) {
         considerNomination(now: now)
-        if let sendIndex, state == .disconnected, pairs[sendIndex].firstUnanswered == nil {
+        if let sendIndex, state == .disconnected, pairs[sendIndex].firstUnanswered == nil,
+            !isStillDisconnected(on: pairs[sendIndex], now: now)
+        {
             setState(current.selected == sendID ? .completed : .connected)
         }
         updateDeadline(now: now)

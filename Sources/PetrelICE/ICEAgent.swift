@@ -27,7 +27,7 @@ public struct ICEAgent: Sendable {
     public static let maximumErrorRate = 20
 
     /// How the agent was set up.
-    public let configuration: ICEConfiguration
+    public internal(set) var configuration: ICEConfiguration
     /// The present role; a conflict may change it (RFC 8445 section 7.3.1.1).
     public internal(set) var role: ICERole
     /// Where the agent stands.

@@ -42,13 +42,21 @@ extension Peer {
         _ = try negotiator.addTransceiver(kind == .audio ? .audio : .video, direction: .recvonly)
     }
 
+    /// Asks for nothing in the sections of our own tracks: the next offer has them as sendonly.
+    public func sendOnly() throws(SDPError) {
+        for sender in senders where !sender.isRemoved { try negotiator.setDirection(.sendonly, of: sender.transceiver) }
+    }
+
     /// Stops a track of ours. The other side is told by the next offer; nothing is sent from now on.
     public func removeTrack(_ id: LocalTrackID) throws(SDPError) {
         guard senders.indices.contains(id.number), !senders[id.number].isRemoved else { return }
         senders[id.number].isRemoved = true
         senders[id.number].isActive = false
         pacer.removeAll(stream: Int32(truncatingIfNeeded: id.number))
-        try negotiator.stop(senders[id.number].transceiver)
+        // Where the other side has ended the section, there is nothing left to stop.
+        let transceiver = senders[id.number].transceiver
+        guard let known = negotiator.transceiver(transceiver), !known.isStopped else { return }
+        try negotiator.stop(transceiver)
     }
 
     /// Whether something was added or removed that the other side does not know of yet.
@@ -87,6 +95,16 @@ extension Peer {
     public func endOfLocalAddresses(now: Instant) {
         agent.endOfLocalCandidates(now: now)
         collectICEEvents(now: now)
+    }
+
+    /// Asks further STUN servers, once the first offer was made or later. What they tell comes as
+    /// ``PeerEvent/localCandidate(_:mid:)``, and its end too.
+    /// - Returns: how many of them are new and are asked.
+    public func addSTUNServers(_ servers: [TransportAddress], now: Instant) -> Int {
+        let count = agent.addServers(servers, now: now)
+        if count > 0 { gatheringIsComplete = false }
+        collectICEEvents(now: now)
+        return count
     }
 
     /// Whether all candidates of ours are known, those from STUN servers included.
@@ -202,6 +220,7 @@ extension Peer {
         usesTransportFeedback = session.accepted.contains { section in
             section.receiveCodecs.contains { $0.feedback.contains(.transportCC) }
         }
+        applyReceiverEstimate(session)
         for section in session.sections { apply(section, now: now) }
         for index in senders.indices
         where !session.accepted.contains(where: { $0.transceiver == senders[index].transceiver }) {
@@ -226,6 +245,23 @@ extension Peer {
         startDTLS(transport, now: now, into: &out)
         agent.handleTimeout(now: now, random: &random, out: &out)
         settleICE(now: now, into: &out)
+    }
+
+    /// REMB as agreed: taken where a codec of ours to send has it; sent where one to receive has it, transport-wide
+    /// feedback does not say more already, and packets bring the send times it is made from.
+    private func applyReceiverEstimate(_ session: NegotiatedSession) {
+        acceptsReceiverEstimate = session.accepted.contains { section in
+            section.sends && section.sendCodecs.first?.feedback.contains(.remb) == true
+        }
+        if !acceptsReceiverEstimate { estimator.forgetRemoteEstimate() }
+        let isAsked = session.accepted.contains { section in
+            section.receives && section.receiveCodecs.contains { $0.feedback.contains(.remb) }
+        }
+        if !isAsked || usesTransportFeedback || remoteExtensions.absSendTime == 0 {
+            receiverEstimator = nil
+        } else if receiverEstimator == nil {
+            receiverEstimator = ReceiverEstimator(configuration: configuration.bandwidth)
+        }
     }
 
     private func apply(_ section: NegotiatedSection, now: Instant) {
@@ -341,11 +377,11 @@ extension Peer {
 
     private func follow(_ ice: ICEState) {
         switch ice {
-        case .failed: change(to: .failed, .noPath)
+        case .failed: change(to: .failed, srtp == nil ? .noPath : .pathLost)
         case .disconnected: if state == .connected { change(to: .disconnected) }
         case .connected, .completed:
             // A restart finds a way again even where the path was given up.
-            let isLost = state == .disconnected || state == .failed && failure == .noPath
+            let isLost = state == .disconnected || state == .failed && failure?.isOfThePath ?? false
             if isLost, srtp != nil { change(to: .connected) }
         case .new, .checking, .closed: break
         }

@@ -1,3 +1,4 @@
+internal import PetrelCongestion
 public import PetrelCore
 internal import PetrelICE
 internal import PetrelMedia
@@ -118,6 +119,9 @@ extension Peer {
         let header = try RTPHeader(parsing: packet.bytes)
         let extensions = RTPExtensions(reading: packet.bytes, header: header, map: remoteExtensions)
         if usesTransportFeedback, let number = extensions.transportSequenceNumber { arrivals.record(number, now: now) }
+        if receiverEstimator != nil, let sent = extensions.absSendTime {
+            receiverEstimator?.add(sent: sent, bytes: bytes.count, roundTrip: roundTripTime, now: now)
+        }
         network.mediaPacketsReceived &+= 1
         let found: SourceTable.Role?
         do throws(DropReason) {
@@ -200,6 +204,8 @@ extension Peer {
         var section = payload.section
         if let mid = extensions.mid {
             guard let named = payloads.section(mid: mid) else { throw .rtpUnknownSource }
+            // Sections of one kind may share payload types; audio in a video section is nobody's.
+            guard kind(ofSection: named) == kind(ofSection: section) else { throw .rtpUnknownPayloadType }
             section = named
         }
         if payload.original != nil {
@@ -209,6 +215,10 @@ extension Peer {
             return .repair(index)
         }
         return .media(try addReceiver(ssrc: header.ssrc, section: section, now: now))
+    }
+
+    private func kind(ofSection index: Int) -> MediaKind? {
+        negotiator.session?.sections.first { $0.index == index }?.kind
     }
 
     /// Takes on a source that its section did not announce, or announced without its stream being there yet.

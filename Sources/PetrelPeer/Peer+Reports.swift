@@ -72,6 +72,11 @@ extension Peer {
                 return
             }
             senders[index].stream.countNack()
+            // Otherwise the feedback does that, which comes as often.
+            if !numbersPackets {
+                noteRepairRate(now: now)
+                applyRate()
+            }
             let repeats = opening.repeats(
                 packets: request.sequenceNumbers.count, of: Int32(truncatingIfNeeded: index), roundTrip: roundTripTime,
                 now: now)
@@ -102,9 +107,22 @@ extension Peer {
             for ssrc in bye.sources {
                 if case .media(let index)? = sources[ssrc] { end(receiver: index) }
             }
-        case .sourceDescription, .application, .receiverEstimate, .unknown:
+        case .receiverEstimate(let estimate):
+            guard acceptsReceiverEstimate, estimate.sources.contains(where: { sender($0) != nil }) else {
+                drops.count(.rtcpUnknownSource)
+                return
+            }
+            estimator.receive(remoteEstimate: estimate.rate, isAlone: !numbersPackets)
+            noteRepairRate(now: now)
+            applyRate()
+        case .sourceDescription, .application, .unknown:
             break
         }
+    }
+
+    /// Whether packets of ours carry the numbers that transport-wide feedback speaks of.
+    private var numbersPackets: Bool {
+        senders.contains { $0.isActive && $0.stream.parameters.extensions.transportSequenceNumber != 0 }
     }
 
     private func sender(_ ssrc: UInt32) -> Int? {
@@ -179,6 +197,12 @@ extension Peer {
                     .pictureLoss(RTCPPictureLoss(senderSSRC: own, mediaSSRC: receiver.stream.ssrc)), to: &writer,
                     now: now, into: &out)
             }
+        }
+        if let rate = receiverEstimator?.report(now: now) {
+            let seen = receivers.filter { !$0.hasEnded }.map(\.stream.ssrc)
+            append(
+                .receiverEstimate(RTCPReceiverEstimate(senderSSRC: own, rate: rate, sources: seen)), to: &writer,
+                now: now, into: &out)
         }
         if usesTransportFeedback {
             // After a good-bye there may be arrivals to report and no source left to name: zero means none.

@@ -22,7 +22,7 @@ extension Peer {
         case .feedback:
             guard srtp != nil, path != nil else { return .distantFuture }
             let rtt = roundTripTime
-            let streams = receivers.reduce(Instant.distantFuture) {
+            let streams = receivers.reduce(receiverEstimator?.nextDeadline ?? .distantFuture) {
                 $1.hasEnded ? $0 : min($0, $1.stream.nextDeadline(roundTrip: rtt))
             }
             return usesTransportFeedback ? min(streams, arrivals.nextDeadline) : streams

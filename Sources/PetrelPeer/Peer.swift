@@ -65,6 +65,9 @@ public final class Peer {
     var arrivals = ArrivalRecorder()
     var feedbackClock = FeedbackClock()
     var usesTransportFeedback = false
+    /// Where transport-wide feedback is not agreed on but REMB is: what we tell the other side, and whether it may tell us.
+    var receiverEstimator: ReceiverEstimator?
+    var acceptsReceiverEstimate = false
     var roundTrip: TimeDelta?
     var reports = ReportSchedule()
     var lastVideoRate = DataRate.zero
@@ -145,7 +148,7 @@ public final class Peer {
     ///
     /// A path that was lost may come back by a restart; nothing else that failed does.
     var path: ICEPath? {
-        state == .closed || state == .failed && failure != .noPath ? nil : agent.sendPath
+        state == .closed || state == .failed && !(failure?.isOfThePath ?? false) ? nil : agent.sendPath
     }
 }
 

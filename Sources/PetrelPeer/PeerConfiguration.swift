@@ -35,8 +35,10 @@ public enum PeerState: String, Hashable, Sendable {
 
 /// Why a peer failed.
 public enum PeerFailure: Error, Hashable, Sendable, CustomStringConvertible {
-    /// No path was found, or the path was lost for longer than consent lasts (RFC 7675).
+    /// No path was found.
     case noPath
+    /// The other side was silent for longer than consent lasts (RFC 7675): it is gone, or its network.
+    case pathLost
     /// The handshake failed: the reason in words.
     case security(DTLSFailure)
     /// The handshake gave no keys that SRTP can use.
@@ -44,10 +46,14 @@ public enum PeerFailure: Error, Hashable, Sendable, CustomStringConvertible {
     /// The other side ended the association.
     case closedByRemote
 
+    /// Whether an ICE restart may still bring the call back.
+    var isOfThePath: Bool { self == .noPath || self == .pathLost }
+
     public var description: String {
         switch self {
         case .noPath:
             "no path to the other side (check that UDP is not blocked and that candidates were exchanged)"
+        case .pathLost: "the other side does not answer any more"
         case .security(let failure): "the secure connection failed: \(failure)"
         case .noKeys: "the secure connection gave no usable keys"
         case .closedByRemote: "the other side has ended the call"

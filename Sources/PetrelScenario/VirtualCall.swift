@@ -132,7 +132,8 @@ public final class VirtualCall {
 
     private func signal() throws {
         if configuration.trickleDelay == nil { gather() }
-        let offer = caller.announced(try caller.peer.createOffer(now: caller.clock.local(.zero)))
+        let made = caller.announced(try caller.peer.createOffer(now: caller.clock.local(.zero)))
+        let offer = configuration.rewriteOffer?(made) ?? made
         signals.append(
             (
                 .zero + configuration.signallingDelay,

@@ -52,6 +52,8 @@ public struct VirtualCallConfiguration: Sendable {
     public var signallingDelay = TimeDelta.zero
     /// Candidates follow the descriptions one by one (RFC 8838), each after this long; nil: they are in them.
     public var trickleDelay: TimeDelta?
+    /// Changes the offer on its way, as another stack would have written it.
+    public var rewriteOffer: (@Sendable (String) -> String)?
     /// Changes the answer on its way, as another stack would have written it.
     public var rewriteAnswer: (@Sendable (String) -> String)?
     /// Both sides have IPv6 addresses only.

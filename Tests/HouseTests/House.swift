@@ -63,12 +63,28 @@ enum House {
                 "PetrelPeer", "PetrelCodecs", "PetrelPlayout", "PetrelIO", "PetrelDevices",
             ],
             foreign: system.union(["Logging"])),
+        "PetrelSignaling": Room(
+            level: 5, arrows: ["Petrel", "PetrelSDP"],
+            foreign: system.union(["Foundation", "FoundationNetworking", "Dispatch", "Synchronization"])),
         "PetrelDevices": Room(
             level: 4, arrows: ["PetrelCodecs"],
             foreign: system.union(["Foundation", "Dispatch", "Synchronization"])),
         "PetrelTools": Room(
-            level: 5, arrows: ["PetrelCore", "PetrelCodecs", "PetrelDevices"],
+            level: 5, arrows: ["Petrel", "PetrelCore", "PetrelCodecs", "PetrelDevices"],
             foreign: system.union(["Foundation", "Dispatch", "Synchronization"])),
+        "PetrelServer": Room(
+            level: 5,
+            arrows: [
+                "Petrel", "PetrelLab", "PetrelSDP", "PetrelCore", "PetrelCodecs", "PetrelIO", "PetrelDevices",
+                "PetrelTools",
+            ],
+            foreign: [
+                "Hummingbird", "HummingbirdCore", "HummingbirdTLS", "HTTPTypes", "NIOHTTPTypes", "NIOSSL", "NIOCore",
+                "Logging", "Foundation",
+            ]),
+        "PetrelServerCLI": Room(
+            level: 5, arrows: ["PetrelServer", "PetrelLab", "PetrelDevices", "PetrelTools"],
+            foreign: system.union(["ArgumentParser", "Logging", "Foundation"])),
         "PetrelCLI": Room(
             level: 5,
             arrows: ["Petrel", "PetrelLab", "PetrelCore", "PetrelCodecs", "PetrelIO", "PetrelDevices", "PetrelTools"],
@@ -82,5 +98,7 @@ enum House {
     ]
 
     /// The rooms that bytes from the network reach.
-    static let networked: Set<String> = told.union(["PetrelIO", "PetrelLab", "Petrel"])
+    static let networked: Set<String> = told.union([
+        "PetrelIO", "PetrelLab", "Petrel", "PetrelServer", "PetrelSignaling",
+    ])
 }

@@ -130,4 +130,14 @@ enum ImportRule {
         #expect(
             ImportRule.arrowViolations(rooms: rooms, manifest: manifest).map(\.what) == ["A -> B is not in the table"])
     }
+
+    @Test func targetsThatAreAskedForAreFound() {
+        let text = """
+            let server: [Target] = [room("S", ["A"]), .executableTarget(name: "T", dependencies: ["S"], resources: [.copy("x")])]
+            let p = Package(products: [.library(name: "X", targets: ["A"])], targets: [room("A")] + (wants ? server : []))
+            """
+        let manifest = Manifest(text: text)
+        #expect(manifest.targets.map(\.name) == ["S", "T", "A"])
+        #expect(manifest.targets.map(\.dependencies) == [["A"], ["S"], []])
+    }
 }

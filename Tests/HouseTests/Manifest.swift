@@ -10,36 +10,37 @@ struct Manifest {
 
     init(text: String) {
         let source = SwiftSource(path: "Package.swift", text: text)
+        var lists = source.tokens.indices.filter { at in
+            // `let some: [Target] = [`: targets that the package has only where they are asked for.
+            source.tokens[at].text == "[" && source.token(at - 1).text == "=" && source.token(at - 2).text == "]"
+                && source.token(at - 3).text == "Target"
+        }
+        // The first `targets: [` may be a product's; the package's own holds calls, not strings.
+        lists += source.tokens.indices.filter { at in
+            source.tokens[at].text == "[" && source.token(at - 2).text == "targets"
+                && source.token(at + 1).kind != .string
+        }.prefix(1)
+        targets = lists.flatMap { Self.list(source, at: $0) }
+    }
+
+    private static func list(_ source: SwiftSource, at start: Int) -> [Target] {
         let makers: Set<String> = [
             "room", "tests", "target", "executableTarget", "testTarget", "systemLibrary", "macro", "plugin",
         ]
         var found: [Target] = []
-        var start = source.tokens.indices.first {
-            source.tokens[$0].text == "targets" && source.token($0 + 2).text == "["
-        }
-        // The first `targets: [` may be a product's; the package's own holds calls, not strings.
-        while let at = start, source.token(at + 3).kind == .string {
-            start = source.tokens.indices.first {
-                $0 > at && source.tokens[$0].text == "targets" && source.token($0 + 2).text == "["
-            }
-        }
-        guard let start else {
-            targets = []
-            return
-        }
-        let end = source.afterGroup(start + 2)
-        var at = start + 3
+        let end = source.afterGroup(start)
+        var at = start + 1
         while at < end {
             let token = source.token(at)
             if token.kind == .word, makers.contains(token.text), source.token(at + 1).text == "(" {
                 let close = source.afterGroup(at + 1)
-                if let target = Self.target(source, maker: token.text, from: at + 2, to: close) { found.append(target) }
+                if let target = target(source, maker: token.text, from: at + 2, to: close) { found.append(target) }
                 at = close
             } else {
                 at += 1
             }
         }
-        targets = found
+        return found
     }
 
     private static func target(_ source: SwiftSource, maker: String, from: Int, to: Int) -> Target? {
@@ -50,7 +51,8 @@ struct Manifest {
             let token = source.token(at)
             let isLabelled = source.token(at + 1).text == ":"
             if isLabelled,
-                ["swiftSettings", "settings", "pkgConfig", "providers", "path", "plugins"].contains(token.text)
+                ["swiftSettings", "settings", "pkgConfig", "providers", "path", "plugins", "resources"].contains(
+                    token.text)
             {
                 at += 2
                 while at < to, source.token(at).text != "," {

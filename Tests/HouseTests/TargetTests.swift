@@ -10,6 +10,7 @@ enum TargetRule {
         "PetrelIO": "sockets and threads, exercised by whole calls in PetrelTests",
         "FuzzTargets": "part of Tests/Fuzz, run by FuzzReplayTests",
         "PetrelCLI": "a program: Tests/Scripts runs it, and CI runs those",
+        "PetrelServerCLI": "a program: Tests/Scripts runs it, and CI runs those",
     ]
 
     static func violations(_ manifest: Manifest, exceptions: [String: String]) -> [Violation] {

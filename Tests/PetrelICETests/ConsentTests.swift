@@ -125,4 +125,26 @@ import Testing
             #expect(link.a.count { $0 == .stateChanged(.disconnected) } == 0)
         }
     }
+
+    @Test func aSpareThatIsAsSilentBringsNobodyBack() {
+        for media in [true, false] {
+            // Two addresses on each side, as a machine with IPv4 and IPv6 has: the spare pair answered last when the
+            // call was set up, or when it was tried again.
+            let link = VirtualLink(seed: 7, roundTrip: .milliseconds(4))
+            link.addHosts()
+            link.addHosts(ipv6: true)
+            link.exchangeCredentials()
+            link.a.sendsMedia = media
+            link.b.sendsMedia = media
+            link.run(until: .zero + .seconds(10)) { link.bothCompleted }
+            link.run(for: .seconds(3))
+            let crash = link.now
+            link.loses = { _ in true }
+            link.run(for: .seconds(60))
+            let states = link.a.events.filter { $0.at > crash }.compactMap { entry -> ICEState? in
+                if case .stateChanged(let state) = entry.event { state } else { nil }
+            }
+            #expect(states == [.disconnected, .failed], "media \(media)")
+        }
+    }
 }

@@ -164,6 +164,7 @@ import Testing
     @Test func c06ResponsesThatDoNotFitAreNotAccepted() {
         let remote = VirtualLink.address("192.0.2.2", 6000)
         func check(
+            withAddress: Bool = true,
             _ change: (inout STUNTransactionID, inout String, inout TransportAddress, inout TransportAddress) -> Void
         )
             -> (Verdict, ICEAgent)
@@ -188,7 +189,7 @@ import Testing
             var buffer = [UInt8](repeating: 0, count: 200)
             let length = buffer.withUnsafeMutableBytes { raw in
                 var writer = STUNWriter(into: raw, .success, transaction: id)
-                writer.appendXORMappedAddress(to)
+                if withAddress { writer.appendXORMappedAddress(to) }
                 writer.appendIntegrity { [key] in HMACSHA1.authenticate($0, key: Array(key.utf8)) }
                 writer.appendFingerprint()
                 return writer.finish() ?? 0
@@ -201,6 +202,11 @@ import Testing
         }
         let good = check { _, _, _, _ in }
         #expect(good.0 == .accept && good.1.sendPath != nil, "control case")
+        // What FFmpeg's WHIP muxer answers: 52 octets, header, integrity and fingerprint. It proves the path.
+        let bare = check(withAddress: false) { _, _, _, _ in }
+        #expect(bare.0 == .accept && bare.1.sendPath != nil && bare.1.reflexive.isEmpty)
+        let bareAndWrong = check(withAddress: false) { _, key, _, _ in key = "passwordpasswordpassworx" }
+        #expect(bareAndWrong.0 == .drop(.stunBadIntegrity) && bareAndWrong.1.sendPath == nil)
         let wrongKey = check { _, key, _, _ in key = "passwordpasswordpassworx" }
         let wrongID = check { id, _, _, _ in id = STUNTransactionID(high: id.high, low: id.low ^ 1) }
         let wrongSource = check { _, _, from, _ in from.port = 6001 }

@@ -55,4 +55,30 @@ import Testing
         call.withPeer(caller: false) { peer, now, out in peer.close(now: now, into: &out) }
         #expect(call.calleePeer.nextDeadline == .distantFuture)
     }
+
+    @Test("a track whose section the other side has ended can still be taken away, and another takes its place")
+    func trackOfAnEndedSection() throws {
+        let call = try VirtualCall.running()
+        func exchange() throws {
+            var offer = ""
+            try call.withPeer(caller: true) { peer, now, _ in offer = try peer.createOffer(now: now) }
+            var answer = ""
+            try call.withPeer(caller: false) { peer, now, out in
+                answer = try peer.answer(offer: offer, now: now, into: &out)
+            }
+            try call.withPeer(caller: true) { peer, now, out in try peer.accept(answer: answer, now: now, into: &out) }
+        }
+        let caller = try #require(call.callerPeer.senders.first { $0.stream.kind == .video }?.id)
+        let callee = try #require(call.calleePeer.senders.first { $0.stream.kind == .video }?.id)
+        try call.callerPeer.removeTrack(caller)
+        try exchange()
+        try call.calleePeer.removeTrack(callee)
+        let (again, other) = (
+            try call.callerPeer.addTrack(.video, streamID: "again"),
+            try call.calleePeer.addTrack(.video, streamID: "again")
+        )
+        try exchange()
+        #expect(call.callerPeer.canSend(again) && call.calleePeer.canSend(other))
+        #expect(!call.callerPeer.canSend(caller) && !call.calleePeer.canSend(callee))
+    }
 }

@@ -82,10 +82,11 @@ struct DTLSInteropTests {
         return String(decoding: data, as: UTF8.self)
     }
 
-    /// A certificate for the program, RSA or P-256, and its fingerprint.
+    /// A certificate for the program, RSA, P-256 ("ec") or of another named curve, and its fingerprint.
     private static func credentials(_ kind: String) throws -> Fingerprint {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        let key = kind == "rsa" ? ["rsa:2048"] : ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+        let curve = kind == "ec" ? "P-256" : kind
+        let key = kind == "rsa" ? ["rsa:2048"] : ["ec", "-pkeyopt", "ec_paramgen_curve:\(curve)"]
         _ = try openssl(
             ["req", "-x509", "-newkey"] + key + [
                 "-nodes", "-subj", "/CN=oracle", "-days", "2", "-keyout", "\(kind).key", "-out", "\(kind).pem",
@@ -120,6 +121,9 @@ struct DTLSInteropTests {
         Case(role: .server), Case(role: .server, certificate: "rsa", profile: .aes128CMSHA1_80),
         Case(role: .server, cipher: "ECDHE-ECDSA-CHACHA20-POLY1305"),
         Case(role: .server, profile: .aeadAES256GCM, cipher: "ECDHE-ECDSA-AES256-GCM-SHA384"),
+        // GnuTLS makes certificates of P-224 for FFmpeg's WHIP muxer.
+        Case(role: .client, certificate: "P-224"), Case(role: .client, certificate: "P-384"),
+        Case(role: .server, certificate: "P-384"), Case(role: .client, certificate: "P-521"),
         // A server that is done repeats its last flight only for a Finished that it has not seen.
         Case(role: .client, lostAnswers: 1), Case(role: .client, lostAnswers: 5),
         Case(role: .client, certificate: "rsa", cipher: "ECDHE-RSA-CHACHA20-POLY1305", lostAnswers: 5),

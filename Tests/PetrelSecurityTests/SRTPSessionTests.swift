@@ -40,6 +40,9 @@ extension SRTPSession {
         return Array(packet.prefix(length))
     }
 
+    // Inlined where its result is not read, Swift 6.3.1 with -O frees the new array and fills it after that, which the
+    // address sanitizer reports.
+    @inline(never)
     func open(_ protected: [UInt8], control: Bool = false) throws -> [UInt8] {
         var packet = protected
         let length = try packet.withUnsafeMutableBytes { bytes in

@@ -20,7 +20,7 @@ import Testing
         // It vanishes at 3 s.
         #expect((time(result.callerStates, of: "disconnected") ?? .infinity) <= 3000 + 6000)
         #expect((time(result.callerStates, of: "failed") ?? .infinity) <= 3000 + 35_000)
-        #expect(call.callerPeer.failure == .noPath)
+        #expect(call.callerPeer.failure == .pathLost)
         // C09: the last media leaves no later than 30 s after the last answer.
         #expect(log.count(from: 33.1, to: 45) == 0)
     }

@@ -120,6 +120,98 @@ for peer in (offerer, answerer):
     check(len(statistics) >= 4 and any(entry["type"] == "inbound-rtp" for entry in statistics[-1]["r"]),
           f"{peer.name}: W3C statistics once a second")
 
+# What no sensible script sends: each line is answered or passed over, the peer goes on, and it ends well.
+good = {"type": "config", "out": os.path.join(work, "bad"), "w": 320, "h": 180, "fps": 25}
+
+
+def line(**message):
+    return json.dumps(message).encode() + b"\n"
+
+
+def config(**changes):
+    return line(**{**good, **changes})
+
+
+def talk(data, close_output=False):
+    """Runs a peer on that input and nothing more. Returns its exit code and what it said."""
+    process = subprocess.Popen([program, "peer", "--stdio"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL)
+    said = []
+    reader = threading.Thread(target=lambda: said.extend(process.stdout), daemon=True)
+    if close_output:
+        process.stdout.close()
+    else:
+        reader.start()
+    try:
+        process.stdin.write(data)
+        process.stdin.close()
+    except BrokenPipeError:
+        pass
+    try:
+        code = process.wait(timeout=60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        code = "no end"
+    if not close_output:
+        reader.join(10)
+    return code, [json.loads(text) for text in said]
+
+
+def errors(said):
+    return [message["message"] for message in said if message["type"] == "error"]
+
+
+# Each with the number of errors that it must get; None: it may be taken or refused.
+bad_input = {
+    "nothing": (b"", 0),
+    "blank lines": (b"\n  \n\r\n", 0),
+    "half a line": (b'{"type":"conf', 1),
+    "invalid UTF-8": (b'\xff\xfe{"type":"config"}\x80\n', 1),
+    "zero octets": (b"\0\0\0\n", 1),
+    "a line of 8 MB": (b"x" * 8_000_000 + b"\n", 1),
+    "8 MB without an end": (b"x" * 8_000_000, 1),
+    "half a million brackets": (b"[" * 500_000 + b"\n", 1),
+    "no objects": (b'[]\n5\nnull\n"config"\n', 4),
+    "types of other kinds": (b'{"type":5}\n{"type":null}\n{"type":{"type":"config"}}\n{}\n', 4),
+    "control characters in a type": (line(type="no\r\nsuch\x1b[31m"), 1),
+    "everything before config": (
+        line(type="createOffer") + line(type="offer", sdp="v=0") + line(type="answer", sdp="v=0")
+        + line(type="candidate", candidate={"candidate": "candidate:1 1 udp 1 192.0.2.1 9 typ host"}), 4),
+    "a width of 1e300": (config(w=1e300), 1),
+    "a width below zero": (config(w=-5), 1),
+    "1e300 pictures a second": (config(fps=1e300), 1),
+    "a rate of 9e18": (config(maxKbps=9e18), 1),
+    "a rate below zero": (config(maxKbps=-3), 1),
+    "a film that is not there": (config(video="/nonexistent/film"), 1),
+    "fields of other kinds": (config(out=5, w="wide", sendVideo="maybe", audio=[]), None),
+    "config twice": (config() + config(), 1),
+    "descriptions that are none": (
+        config() + line(type="offer") + line(type="offer", sdp="v=0") + line(type="offer", sdp="\0" * 1000)
+        + line(type="offer", sdp=5) + line(type="answer", sdp="x"), 5),
+    "a description of 600 kB": (config() + line(type="offer", sdp="v=0\r\n" + "a=x\r\n" * 120_000), 1),
+    "candidates that are none": (
+        config() + line(type="candidate") + line(type="candidate", candidate=5)
+        + line(type="candidate", candidate={"candidate": "x" * 100_000, "sdpMLineIndex": 1e300})
+        + line(type="candidate", candidate={"candidate": "candidate:1 1 udp 1 h.local 9 typ host",
+                                            "sdpMLineIndex": -1}), None),
+    "an answer to no offer": (config() + line(type="createOffer") + line(type="answer", sdp="v=0\r\n"), 1),
+    "finish before config": (line(type="finish"), 0),
+    "more after finish": (config() + line(type="finish") + line(type="createOffer") * 1000, 0),
+    "2,000 messages at once": (b'{"type":"nonsense"}\n' * 2000, 2000),
+}
+for name, (data, expected) in bad_input.items():
+    code, said = talk(data)
+    complaints = errors(said)
+    check(code == 0, f"{name}: the peer ends with {code}")
+    check(expected is None or len(complaints) == expected, f"{name}: {expected} errors, not {complaints[:6]}")
+    check(all("\n" not in text and "\x1b" not in text for text in complaints), f"{name}: nothing breaks out of a line")
+    # Whatever it was, a message after it is understood: unless the line had no end, or the peer had its last word.
+    if data.endswith(b"\n") and "finish" not in name:
+        code, said = talk(data + line(type="nonsense"))
+        check(code == 0 and any("nonsense" in text for text in errors(said)[-1:]), f"{name}: the peer goes on")
+code, _ = talk(config() + line(type="createOffer") * 50, close_output=True)
+check(code == 0, f"nobody listens: the peer ends with {code}")
+
 for failure in failures:
     print("FAILED:", failure)
 if failures:

@@ -30,6 +30,7 @@ extension Call {
         case .localCandidate(let line, let mid):
             if line == nil { update { $0.gathered = true } }
             yield.yield(.localCandidate(line, mid: mid))
+            tell(.localCandidate(line, mid: mid))
         case .iceStateChanged(let ice):
             engine.log(.debug, "ICE state", ["state": "\(ice.rawValue)"])
         }
@@ -54,6 +55,7 @@ extension Call {
             failure == nil ? .info : .warning, "call state",
             failure.map { ["state": "\(new.rawValue)", "reason": "\($0)"] } ?? ["state": "\(new.rawValue)"])
         yield.yield(.state(callState, reason: failure?.description))
+        tell(.state(callState, isPathLost: failure == .noPath, reason: failure?.description))
     }
 
     /// Divides what the network carries, within the limits of the call, between the tracks that send.

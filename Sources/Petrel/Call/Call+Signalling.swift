@@ -1,4 +1,5 @@
 internal import PetrelCore
+internal import PetrelIO
 internal import PetrelPeer
 
 /// Offer and answer (RFC 9429): strings that the application carries to the other side and back.
@@ -64,5 +65,42 @@ extension Call {
             await group.next()
             group.cancelAll()
         }
+    }
+}
+
+// MARK: For signalling clients
+
+/// What a signalling client has to know of a call beside what the application reads from ``Call/events``.
+package enum SignallingNews: Sendable {
+    /// A candidate of ours; nil after the last one.
+    case localCandidate(String?, mid: String?)
+    /// Where the call stands, and whether it failed only for want of a path, which an ICE restart may find.
+    case state(CallState, isPathLost: Bool, reason: String?)
+}
+
+extension Call {
+    /// The news from now on, for one signalling client; it ends with the call. The newest 200 are kept.
+    package func signallingNews() -> AsyncStream<SignallingNews> {
+        let (stream, continuation) = AsyncStream.makeStream(
+            of: SignallingNews.self, bufferingPolicy: .bufferingNewest(200))
+        let isClosed = state.withLock { state in
+            if !state.isClosed { state.signalling.append(continuation) }
+            return state.isClosed
+        }
+        if isClosed { continuation.finish() }
+        return stream
+    }
+
+    func tell(_ news: SignallingNews) {
+        for client in state.withLock({ $0.signalling }) { client.yield(news) }
+    }
+
+    /// Asks further STUN servers, which the other side named after the first offer, given as `192.0.2.1:3478`. What they
+    /// tell comes as ``CallEvent/localCandidate(_:mid:)``. What is no numeric address with a port is passed over.
+    /// - Returns: how many are new and are asked.
+    @discardableResult
+    public func addSTUNServers(_ servers: [String]) async throws -> Int {
+        let addresses = servers.compactMap { TransportAddress(withPort: $0) }
+        return try await perform { peer, now, _ in peer.addSTUNServers(addresses, now: now) }
     }
 }

@@ -79,6 +79,9 @@ extension Call {
         }
     }
 
+    /// Sends without receiving: the tracks added so far ask for nothing in return (`sendonly`) from the next offer on.
+    public func sendOnly() async throws { try await perform { peer, _, _ in try peer.sendOnly() } }
+
     /// Stops sending a track for good. Tell the other side with a new offer.
     public func remove(_ track: LocalVideoTrack) async throws {
         let id = track.id

@@ -41,6 +41,7 @@ public final class Call: Sendable {
         var maximumVideoSize: VideoSize?
         var localAddresses: [String]
         var waiters: [Waiter] = []
+        var signalling: [AsyncStream<SignallingNews>.Continuation] = []
         var nextWaiter = 0
     }
 
@@ -133,6 +134,7 @@ public final class Call: Sendable {
         // Without close() the threads would live on: who forgets it loses the time to wait for them, and nothing else.
         yield.finish()
         let tracks = state.withLock { $0 }
+        for client in tracks.signalling { client.finish() }
         guard !tracks.isClosed else { return }
         Task { [engine] in
             await Self.close(tracks)
@@ -164,6 +166,7 @@ public final class Call: Sendable {
         await logs.close()
         yield.yield(.state(.closed, reason: nil))
         yield.finish()
+        for client in state.withLock({ $0.signalling }) { client.finish() }
     }
 
     private static func close(_ tracks: State) async {

@@ -23,11 +23,11 @@ public struct Link: Sendable {
     public static let maximumSize = 1 << 20
 
     /// The description in normal form.
-    public let description: LinkDescription
+    public private(set) var description: LinkDescription
     /// The seed of all its randomness.
     public let seed: UInt64
     /// When the description's times begin.
-    public let start: Instant
+    public private(set) var start: Instant
     /// What has become of everything that was sent.
     public private(set) var statistics = LinkStatistics()
 
@@ -91,6 +91,16 @@ public struct Link: Sendable {
         guard draws.duplication < conditions.duplication / 100 else { return .arrives(arrival) }
         statistics.duplicated &+= 1
         return .arrivesTwice(arrival, arrive(from: departure, conditions, draws.copyJitter))
+    }
+
+    /// Makes the link another one from `time` on: the times of `description` begin then. What was sent before arrives as
+    /// it would have, the queue stands as it is, and the randomness goes on where it was.
+    public mutating func change(to description: LinkDescription, now time: Instant) {
+        now = max(now, time)
+        self.description = description.normalized
+        start = now
+        schedule = RateSchedule(self.description, start: start)
+        nextOutage = 0
     }
 
     /// How long a datagram sent at `time` would wait before its transmission begins.

@@ -101,6 +101,10 @@ public final class LiveRelay: Sendable {
     /// Sets the address of the peer on `side`; nil: it is learned anew.
     public func setPeer(_ address: TransportAddress?, for side: Side) { engine.setPeer(address, for: side) }
 
+    /// Makes the link of what the peer on `side` sends another one, at once: its times begin now. What is in flight
+    /// arrives as it would have.
+    public func setLink(_ description: LinkDescription, from side: Side) { engine.setLink(description, from: side) }
+
     /// Gives the peer on `side` a new port in the eyes of the other one, as a NAT does that has forgotten its
     /// mapping: ``face(for:)`` changes, and what the other peer sends to the port before is lost.
     public func rebind(_ side: Side) throws(LiveRelayError) { try engine.rebind(side) }

@@ -41,6 +41,8 @@ final class RelayEngine: @unchecked Sendable {
     /// By the side that sends.
     private var directions: [Direction] = []
     private var flights: FlightQueue
+    /// By the side that sends.
+    private var descriptions: [LinkDescription]
 
     init(_ configuration: LiveRelay.Configuration) throws(LiveRelayError) {
         self.configuration = configuration
@@ -49,6 +51,7 @@ final class RelayEngine: @unchecked Sendable {
             try RelaySocket(binding: configuration.faceTowardsA), try RelaySocket(binding: configuration.faceTowardsB),
         ]
         peers = [configuration.peerA, configuration.peerB]
+        descriptions = [configuration.forward, configuration.backward]
         flights = FlightQueue(capacity: configuration.capacity, maximumDatagram: LiveRelay.maximumDatagram)
         buffer = .allocate(byteCount: LiveRelay.maximumDatagram + 1, alignment: 64)
         makeLinks(start: RelayWaiter.now)
@@ -59,8 +62,8 @@ final class RelayEngine: @unchecked Sendable {
     private func makeLinks(start: Instant) {
         var seeds = SeededGenerator(seed: configuration.seed)
         directions = [
-            Direction(link: Link(configuration.forward, seed: seeds.next(), start: start)),
-            Direction(link: Link(configuration.backward, seed: seeds.next(), start: start)),
+            Direction(link: Link(descriptions[0], seed: seeds.next(), start: start)),
+            Direction(link: Link(descriptions[1], seed: seeds.next(), start: start)),
         ]
     }
 
@@ -109,6 +112,13 @@ final class RelayEngine: @unchecked Sendable {
         lock.locked { peers[side.rawValue] = address }
     }
 
+    func setLink(_ description: LinkDescription, from side: LiveRelay.Side) {
+        lock.locked {
+            descriptions[side.rawValue] = description
+            directions[side.rawValue].link.change(to: description, now: RelayWaiter.now)
+        }
+    }
+
     func rebind(_ side: LiveRelay.Side) throws(LiveRelayError) {
         // The other peer sees this side as the port of the face towards the other peer.
         let other = side.other.rawValue
@@ -132,11 +142,11 @@ final class RelayEngine: @unchecked Sendable {
 
     fileprivate func run() {
         while true {
-            let (sockets, deadline, stop) = lock.locked { (faces, flights.nextArrival, isStopping) }
+            let (one, other, deadline, stop) = lock.locked { (faces[0], faces[1], flights.nextArrival, isStopping) }
             if stop { return }
             // A socket that is replaced meanwhile must not be closed, and its number given away, during the wait.
-            withExtendedLifetime(sockets) {
-                waiter.wait(for: sockets[0].descriptor, sockets[1].descriptor, until: deadline)
+            withExtendedLifetime((one, other)) {
+                waiter.wait(for: one.descriptor, other.descriptor, until: deadline)
             }
             // One lock for a whole turn: at most some hundred system calls, well below a millisecond.
             lock.locked {

@@ -344,4 +344,40 @@ private func deviation(_ values: [Double]) -> Double {
             #expect((passage == .lost(.random)) == isLost)
         }
     }
+
+    // MARK: - Changed while in use
+
+    @Test func aChangeHoldsForWhatIsSentFromThenOn() throws {
+        var link = Link(try LinkDescription(parsing: "delay=50"), seed: 1)
+        #expect(link.send(size: 100, now: .zero) == .arrives(.zero + .milliseconds(50)))
+        let later = Instant.zero + .seconds(10)
+        link.change(to: try LinkDescription(parsing: "delay=10,outage=5+1;@20:loss=100"), now: later)
+        #expect("\(link.description)" == "delay=10,outage=5+1;@20:loss=100")
+        #expect(link.send(size: 100, now: later) == .arrives(later + .milliseconds(10)))
+        // Its times begin with the change.
+        #expect(link.send(size: 100, now: later + .seconds(5.5)) == .lost(.outage))
+        #expect(link.send(size: 100, now: later + .seconds(7)) == .arrives(later + .seconds(7) + .milliseconds(10)))
+        #expect(link.send(size: 100, now: later + .seconds(21)) == .lost(.random))
+        #expect(link.statistics.offered == 5)
+    }
+
+    @Test func theQueueStandsAndNothingIsOvertaken() throws {
+        // 1250 bytes take 100 ms at 100 kbit/s.
+        var link = Link(try LinkDescription(parsing: "rate=100,queue=1000"), seed: 1)
+        for _ in 0..<5 { _ = link.send(size: 1250, now: .zero) }
+        link.change(to: .perfect, now: .zero + .milliseconds(1))
+        #expect(
+            link.send(size: 1250, now: .zero + .milliseconds(1)) == .arrives(.zero + .milliseconds(500)),
+            "behind the five")
+    }
+
+    @Test func theRandomnessGoesOnWhereItWas() throws {
+        let text = "delay=20,jitter=5,loss=30,ge=10"
+        let (_, passages) = try run(text, count: 2000)
+        var link = Link(try LinkDescription(parsing: text), seed: 1)
+        for (index, expected) in passages.enumerated() {
+            if index == 1000 { link.change(to: try LinkDescription(parsing: text), now: expected.sent) }
+            #expect(link.send(size: 1200, now: expected.sent) == expected.passage)
+        }
+    }
 }

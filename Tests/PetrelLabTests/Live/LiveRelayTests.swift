@@ -207,6 +207,34 @@ private func balances(_ statistics: RelayStatistics) -> Bool {
             })
     }
 
+    @Test func theLinkIsChangedWhileItIsInUse() throws {
+        let relay = try relay("loss=100", "")
+        // Before the start it counts as well.
+        relay.setLink(.perfect, from: .a)
+        try relay.start()
+        let (a, b) = (try Peer(), try Peer())
+        relay.setPeer(b.socket.address, for: .b)
+        func send(_ number: Int) { a.send(number, to: relay.face(towards: .a)) }
+        func arrives(_ number: Int) -> Bool {
+            wait(seconds: 2) {
+                b.receive()
+                return b.arrivals.contains { $0.number == number }
+            }
+        }
+        send(1)
+        #expect(arrives(1))
+        relay.setLink(try LinkDescription(parsing: "loss=100"), from: .a)
+        send(2)
+        #expect(wait { relay.statistics(from: .a).link.lost == 1 })
+        relay.setLink(try LinkDescription(parsing: "delay=50"), from: .a)
+        send(3)
+        #expect(arrives(3))
+        #expect((b.arrivals.last?.delay ?? .zero) >= .milliseconds(50))
+        #expect(b.arrivals.map(\.number) == [1, 3])
+        relay.stop()
+        #expect(balances(relay.statistics(from: .a)))
+    }
+
     @Test func rebindingChangesThePortTheOtherPeerSees() throws {
         let relay = try relay("", "")
         let (alice, bob) = (try Peer(), try Peer())

@@ -1,9 +1,9 @@
-internal import Petrel
-internal import PetrelTools
+public import Petrel
 
 /// The statistics of a call as the dictionaries of W3C webrtc-stats.
-enum W3CStatistics {
-    static func dictionaries(_ statistics: CallStatistics) -> [JSONText] {
+public enum W3CStatistics {
+    /// One dictionary for each stream, and one for the pair of candidates that carries them.
+    public static func dictionaries(_ statistics: CallStatistics) -> [JSONText] {
         var result: [JSONText] = []
         for stream in statistics.outbound {
             result.append(
@@ -59,6 +59,10 @@ enum W3CStatistics {
                 ("currentRoundTripTime", .optional(transport.currentRoundTripTime, digits: 6)),
                 ("availableOutgoingBitrate", .decimal(transport.availableOutgoingBitrate, digits: 0)),
             ]))
+        // No W3C name: picture render less sound render at equal capture time, as last measured.
+        if let skew = statistics.avSkewMilliseconds {
+            result.append(.object([("type", .string("petrel-sync")), ("avSkewMs", .decimal(skew, digits: 1))]))
+        }
         return result
     }
 

@@ -1,0 +1,132 @@
+import PetrelCore
+import PetrelSecurity
+import Testing
+
+/// The first flights of browsers as servers see them: both browsers offer a post-quantum key share in a ClientHello that
+/// no longer fits into one datagram (RFC 6347 section 4.2.3).
+@Suite struct BrowserHelloTests {
+    struct Browser: CustomTestStringConvertible, Sendable {
+        var testDescription: String
+        /// The two datagrams of its ClientHello.
+        var first: [UInt8]
+        var second: [UInt8]
+    }
+
+    static let browsers = [
+        Browser(testDescription: "Chromium 156", first: octets(chromium.0), second: octets(chromium.1)),
+        Browser(testDescription: "Firefox 153", first: octets(firefox.0), second: octets(firefox.1)),
+    ]
+
+    /// A server in its first hour, and what it has sent.
+    private func answer(_ datagrams: [[UInt8]]) -> [[UInt8]] {
+        let server = DTLSEngine(role: .server, certificate: DTLSPair.make(7))
+        var sent: [[UInt8]] = []
+        server.start(now: .zero) { sent.append(Array($0)) }
+        for (index, datagram) in datagrams.enumerated() {
+            let verdict = datagram.withUnsafeBytes { bytes in
+                server.receive(bytes, now: .zero + .milliseconds(Double(index))) { sent.append(Array($0)) }
+            }
+            #expect(verdict == .accept)
+        }
+        #expect(server.state == .connecting)
+        return sent
+    }
+
+    @Test("a ClientHello in two datagrams is answered, with a GCM profile", arguments: browsers)
+    func helloInTwoDatagrams(_ browser: Browser) throws {
+        #expect(browser.first.count + browser.second.count > 1400)
+        let orders = [
+            [browser.first, browser.second], [browser.second, browser.first],
+            [browser.first, browser.first, browser.second, browser.second],
+        ]
+        for datagrams in orders {
+            let flight = try #require(answer(datagrams).first)
+            // Record of a handshake, message 2: ServerHello.
+            #expect(flight[0] == 22 && flight[13] == 2)
+            // use_srtp (RFC 5764 section 4.1.1) with AEAD_AES_128_GCM (RFC 7714 section 14.2) and no MKI.
+            let chosen: [UInt8] = [0, 14, 0, 5, 0, 2, 0, 7, 0]
+            #expect(flight.indices.contains { flight[$0...].starts(with: chosen) })
+        }
+        #expect(answer([browser.first]).isEmpty, "half a ClientHello is no ClientHello")
+        #expect(answer([browser.second]).isEmpty)
+    }
+
+    private static func octets(_ text: String) -> [UInt8] {
+        let digits = text.utf8.compactMap { Character(UnicodeScalar($0)).hexDigitValue }.map { UInt8($0) }
+        return stride(from: 0, to: digits.count - 1, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
+    }
+
+    private static let chromium = (
+        """
+        16feff000000000000000004a3010005850000000000000497fefd635d7bfc4bd30ea97b881cd29a970bb8c185ba422cdd4b90fc
+        692d42dd80549e0000001c130113021303c02bc02fcca9cca8c009c013c00ac014009c002f00350100053f000e00090006000100
+        0800070000170000000b00020100000a000a000811ec001d00170018ff01000100000d0014001204030804040105030805050108
+        0606010201003304ea04e811ec04c008b5cce5a19e8e137121fa9d1dbb2b52b9cd5a33659ed5b53cf20289068559c75fce4747c0
+        a9cf24fb2dd06122323c40bb449d44109b5bf96a59504c589295881c99baa281670a10e85a27fb977d7d68946886a40d68812be3
+        a31eba90534bb069da65557789f0d32fe8320bed70c98de7cb1da5c7c7512bba85b351124468baa13eec5da6f186ad69c8951b52
+        d2b19571d7b5fed2c69c0822622c2756561459e7164dc25c484a23211515c053ab9c9c34cf66c81234b112c0b0b9e78cd3123ec1
+        d1270b09578a9c0daeec5289e659b3346a9e90c2c64a5e7a3733715379a011c050ca65afbc56b46515a5c177919648ae51aec309
+        27d9436372544ddac545d79536e1797581532defa9765b07ad609bcbc9007e6bc4b4f377311949c4130a3932c9591453b8247848
+        9dbb1f8fabb5073193b523c47e935fc9acaf7f4a6e6ae553739ace0619a68736c4e4f8444207700b124c4455182f6698c6e7129f
+        1c5e7bd62999dac421c496fbc37e50d3c676249b4a07c9545661cb93c358d2419b484f24aa851de88e80f1b1a47227a0abc5e70a
+        a27b6693c01a1340324df313c27b477a34e003881662f67a5b99d0a00f099207e0ad189ac58c04340486caf9e67817d121c84a1d
+        585147e6a398246340c12048dfc27c845a0f55e3891cd6c46412744dc7949332c32c541a49156be2884ea96016613384e6a30321
+        fa11e5c7583d73b4d4958bc5699ba27b3101859892c47577036fe4a36d009d4e3ab051344c4e7f5c32cb648a1626ad0e54c3942b
+        a0eabcade1f457d246c9b6f9b0c7a8243b9a0c2e5137920c438d7b5dbb733915eba7e354729642af29a01033692d02345628b62c
+        e639a6b794bc78a667e7000f6344a889a491ef445b079ab5007c36d933b2011136add355d9815445c74d33507a3f140b78f9aaf8
+        134a93e025c793038e584a6e3b873e090f1da8424807883487b42204098d1982e1907ec4657479253a223a1e2eaa572e534bd3c6
+        c55d989531162ec9750d86ca999b6432a42a638c73a77ba49c8d0aa65c0bb97018a9b8b6c6f9b8138f4ccd71d69002fa404dcb95
+        0962195c312784a10f00184d1b700ce9cb8c7aa64af8026123f35ab5b75cf91273f96caa2d6532d4bb33c60a1c031c2ad267c383
+        e7cc6b840d9661a3953257def2b5d282badf4c53bff081f83b298e9a0b45f91dc1aab5e623865e05548e986ef4e3beb9a27df568
+        10abe19354659458f0b2b38baf03e59c49cc171f0329bca104e4501672665537cab633f660d11165a2658724032dbcb9582df5b3
+        dfa811628a013068a1ceab77cdc638bd2aa236dc535607b5a117667f45645849937100b2323b653cc17ceb9081e4b64748c68c48
+        900ee416a34f02b04f256408860f681ac7d9d19704f8b1803457261c471dd3a74895c4dd486731a6a044e108570945845759e2bc
+        a5d9b6cc
+        """,
+        """
+        16feff000000000000000100fa0100058500000004970000eea9528589685c140826f4086d539830b8d70aba573d6785520d1305
+        12924cde842367b01b5112c4acf0884a33004090691fd5828ef3322ac1cd7f703989714f1fd3842ef5c610a74d3f4c95ebf204d9
+        12abb1e130f136cc4a36c7d8741c724269852280728b1b1dd72058eb9edf06c55e676a9dc3385a25814b857b2db0305909b96deb
+        4dbea71529ab5d1101932f09c411de77d71ea7e81c2c66dc0939942f9624f10c1506ab65a27d3d38ceb05bbdf3d0822fe471a670
+        1b42bd2c001d00209b73b4b0c5dcb14c7507d379a97784dca299f8a40d6e6d3f3c20b2ad6214b879002b000504fefcfefd002d00
+        020101
+        """
+    )
+
+    private static let firefox = (
+        """
+        16feff00000000000000000573010005b50000000000000567fefd553251319b20be0626b27525b0656b9eda459c1139f7ceede5
+        000d3bb9d6c1e30000001413011303c02bc02fcca9cca8c00ac009c013c0140100057700170000ff01000100000a000e000c11ec
+        001d0017001801000101000b000201000010001200100677656272746308632d7765627274630022000a00080403050306030203
+        003304ea04e811ec04c068601600b97075867b5a7bb32f3009ae41c6afe7401f570d57b8cfa21541962640d8382abbbc2a9ea0b8
+        32d5b2253687d2391a8585314155c6fcbbb5caa6c344c90a38231b50b69de7d9a0edc046655248d72a1f074c9626c77c0a0b4cbd
+        e901856a11d27957431c4c95445bed801b795752cf5a7735ec484b33ac66623579425c203144597c10e189bf6e620ad56511ed1c
+        288d8b179224815ac8a8e8731c0c762321920e0a37c6e03c99ae42a848d920d147bd4dc1021acb648805c8a686595369b88c9b64
+        96188d33d1659575bd52160675b5ce2f5b1e2a5a7b4b736da846573cd5a4091202b63b13596041dc4789fdf8ac7a89b4d1a5ca5d
+        a9402b079cbb7aba1f6a4e3e220cd370767b62229e12718873b83b1b7275281f36a44091d45c7f7c2686f169fd90404ed55c7a86
+        ace32c82502a04f0a32dc2722526756175d58b6b214fbf80cbee957339b635e7f96b2544c451a64aa379a3933985ba4c36972919
+        1f762981e612aa8c3015e1bcdaa0c95c1a62b3f987fcfc5505dac401486c14787a7f4aa9c55691f003aea0b15f96535a353947e9
+        31514f2173907ba82b43a5f3ca26c5d28046052b4e0287a0ca5a862c8823c16d610a1be34c15d806397e14080b9800ddd6828b65
+        16ea526fbc5bbf33205c1fd5407100a61c9487c8b1b792170e0979ae7ef01bc50a01fde36366502b5178370620cacdbc5f7cf891
+        bb8a7e14338337979f0afb6587c89e4a29478425b9e9aacc50818933035946e8068e3153cf067c52e3161aac3d4a2b17f6cb9fc8
+        b18dc1f49c3201b0215cac6c272fbcec1b119cb6d9dc19242c85ba33a13b53ab1d1a64253c9def4bb847b9c861c18784c78bb102
+        4273d62ca26c052ed981be7aa42d46cbf409675b37cae462a587f6a62b1180fce70a62666deada1471e2694cd454445cb224a96d
+        a405a00c45b800d28893a586a72831392c1ca8a5bce6f296eb705450577fa09a0b53b30f6684cfd11243523066865333a31b22a0
+        3c5132d797e897ca3ce88fd430c51ef92f66e912faf091fdf42388726af04035298611d6a897af82b14d97b9340b3ddb23c6499b
+        5a023764c9a31043b14f5d21221ac15e852600e37636d33851ec2b90f2d0ce22819d4dfabcf982cf4a628dee4ccfbef521407b84
+        22f1b77ab81e5c1081a376544dd46f8424c771d48b22b433d67070ac258f3b3bcd2228b5fba73ad0bb5635ccb9f1416bf27134c6
+        b4828ce41584a88337407992bb2ea3361b90f1c0a47b49e06867278a1513e31d8b692682d0141bd951b4935f73cca910040cfd25
+        080839771589bb25f5c32d563cf808579d32c5c6b546c819b265874a02292118989c26488361903ff2f9c08f9954a1d5725412aa
+        15c56db8dbac9f868651f020a09a224ceb6ee4e070269b76b2b63d4b90c45d3a6bb62c0643c0b0846a399ef4aa3c63bec3490f01
+        440d31e1a7eea0b5dfbb03e7e4a211214292e062c2f64c77680953d991e355acc73548ef714f21c60f6228a9c5a06a1ad551acc2
+        0626d231c96a146e9361628025f35c6649507a6de3a1c776bd88f79444a989ae2034dfe88bf96b382b4459ae4b233b3031cda404
+        bfbb82ccd258f54368d4c10e923105e6e092e797aef201fcb7ba8258bead81822d0508ddc4cb6476f7a3dc3f92044014c9eadbd8
+        c51abc081ec67e963684da91257e18af818da7fe1b297a2a989efafa8870001d0020dbd8c51abc081ec67e963684da91257e18af
+        818da7fe
+        """,
+        """
+        16feff0000000000000001005a010005b5000000056700004e1b297a2a989efafa8870002b000706fefcfefd0303000d0020001e
+        040305030603020308040805080604010501060102010402050206020202001c00024001000e000b0008000700080001000200
+        """
+    )
+}

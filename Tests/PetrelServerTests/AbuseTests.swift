@@ -1,0 +1,248 @@
+import Foundation
+import Petrel
+import PetrelIO
+import PetrelLab
+import PetrelServer
+import Testing
+
+extension ServerTests {
+    /// Clients that mean no good, beside a call that they must not disturb.
+    @Suite struct AbuseTests {
+        /// Runs `abuse` in the midst of a call, and judges the call by the pictures that came meanwhile.
+        private func duringACall(
+            _ change: (inout ServerConfiguration) -> Void = { _ in },
+            _ abuse: (HTTPClient, MediaServer) async throws -> Void
+        ) async throws {
+            try await withServer(change) { client, server in
+                try await withCaller(sends: true) { caller in
+                    try await caller.dial(client, "/call")
+                    try await caller.media(20)
+                    let (pictures, began) = (caller.pictures, ContinuousClock.now)
+                    try await abuse(client, server)
+                    try await caller.media(5)
+                    let seconds = (ContinuousClock.now - began) / .seconds(1)
+                    let expected = Int(seconds * 20)
+                    #expect(caller.pictures - pictures > expected * 7 / 10, "of \(expected) pictures in \(seconds) s")
+                    #expect(caller.seen.withLock { $0.failure } == nil)
+                }
+            }
+        }
+
+        @Test func aThousandConnectionsThatSayNothing() async throws {
+            try await duringACall { client, _ in
+                let connections = try await onThread {
+                    try Connections((0..<1000).map { _ in try RawConnection(port: client.port) })
+                }
+                // Others are served meanwhile.
+                for _ in 0..<5 { #expect(try await client.get("/status").status == 200) }
+                let silent = connections.all.count
+                #expect(silent == 1000)
+                // Those are closed in time. The last has been there as long as any.
+                let ended = try await onThread { connections.all[999].readAll(seconds: 20).hasEnded }
+                #expect(ended)
+            }
+        }
+
+        private final class Connections: @unchecked Sendable {
+            // @unchecked: made by one thread and then only read by another.
+            let all: [RawConnection]
+            init(_ all: [RawConnection]) { self.all = all }
+        }
+
+        @Test func garbage() async throws {
+            try await duringACall { client, _ in
+                var generator = SystemRandomNumberGenerator()
+                var texts: [[UInt8]] = (0..<50).map { length in
+                    (0..<(length * 37 + 1)).map { _ in UInt8.random(in: 0...255, using: &generator) }
+                }
+                texts += [
+                    "\r\n\r\n\r\n", "GET", "GET / HTTP/9.9\r\n\r\n", "GET /\r\n\r\n",
+                    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+                    "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}\u{1}\u{fc}\u{3}\u{3}",
+                    "POST /call HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
+                    "POST /call HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n",
+                    "GET / HTTP/1.1\r\nHost: a\r\nX: \u{0}\r\n\r\n",
+                ].map { Array($0.utf8) }
+                for text in texts {
+                    let answer = try await onThread {
+                        let connection = try RawConnection(port: client.port)
+                        connection.send(text)
+                        return connection.readAll(seconds: 0.05).text
+                    }
+                    if let reply = Reply(answer) {
+                        #expect([400, 404, 405, 505].contains(reply.status), "\(text): \(answer)")
+                    }
+                }
+                #expect(try await client.get("/status").status == 200)
+            }
+        }
+
+        /// By names, so that a failure does not print a megabyte.
+        private static let refusedWhole = [
+            // What one reads as a body another reads as a request (RFC 9112 section 11.2).
+            "two lengths":
+                "POST /call HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
+            "a length beside chunks":
+                "POST /call HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+                + "GET /status HTTP/1.1\r\nHost: a\r\n\r\n",
+            "chunks without a size":
+                "POST /call HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n",
+            "a header of 1 MB":
+                "GET /status HTTP/1.1\r\nHost: a\r\nX: \(String(repeating: "x", count: 1 << 20))\r\n\r\n",
+            "10,000 headers":
+                "GET /status HTTP/1.1\r\nHost: a\r\n\(String(repeating: "X: 1\r\n", count: 10_000))\r\n",
+        ]
+
+        @Test(arguments: refusedWhole.keys.sorted())
+        func requestsThatAreRefusedWhole(_ name: String) async throws {
+            let text = try #require(Self.refusedWhole[name])
+            try await withServer { client, _ in
+                let (answer, hasEnded) = try await onThread {
+                    let connection = try RawConnection(port: client.port)
+                    connection.send(text)
+                    return connection.readAll(seconds: 12)
+                }
+                #expect(hasEnded)
+                // What was sent while the server had enough may be answered by a reset alone.
+                if !answer.isEmpty { #expect(answer.hasPrefix("HTTP/1.1 4"), "\(answer.prefix(200))") }
+                #expect(!answer.contains("HTTP/1.1 200"), "\(answer.prefix(200))")
+                #expect(try await client.get("/status").status == 200)
+            }
+        }
+
+        @Test(arguments: [
+            "POST /call HTTP/1.1\r\nHost: a\r\nContent-Type: application/sdp\r\nContent-Length: 1000\r\n\r\n",
+            "POST /call HTTP/1.1\r\nHost: a\r\nContent-Type: application/sdp\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "POST /call HTTP/1.1\r\nHost: a\r\nX-Slow: ",
+            "",
+        ])
+        func slowClientsAreEnded(_ head: String) async throws {
+            try await withServer {
+                $0.limits.requestSeconds = 1
+            } _: { client, _ in
+                let began = ContinuousClock.now
+                let (answer, hasEnded) = try await onThread {
+                    let connection = try RawConnection(port: client.port)
+                    connection.send(head)
+                    if !head.isEmpty {
+                        // An octet now and then, so that the connection is never idle.
+                        for _ in 0..<60 {
+                            guard connection.send(head.contains("chunked") ? "1\r\nv\r\n" : "v") else { break }
+                            Thread.sleep(forTimeInterval: 0.1)
+                        }
+                    }
+                    return connection.readAll(seconds: 10)
+                }
+                #expect(hasEnded)
+                if head.contains("application/sdp") { #expect(answer.hasPrefix("HTTP/1.1 408"), "\(answer)") }
+                #expect(ContinuousClock.now - began < .seconds(10 * patience))
+                #expect(try await client.get("/status").status == 200)
+            }
+        }
+
+        @Test func aBodyWithoutEnd() async throws {
+            try await duringACall { client, _ in
+                let (answer, hasEnded) = try await onThread {
+                    let connection = try RawConnection(port: client.port)
+                    connection.send(
+                        "POST /call HTTP/1.1\r\nHost: a\r\nContent-Type: application/sdp\r\nTransfer-Encoding: chunked\r\n\r\n"
+                    )
+                    let chunk = "10000\r\n" + String(repeating: "a", count: 0x10000) + "\r\n"
+                    let end = Date().addingTimeInterval(10)
+                    while Date() < end, connection.send(chunk) {}
+                    return (connection.readAll(seconds: 1).text, Date() < end)
+                }
+                #expect(hasEnded)
+                if !answer.isEmpty { #expect(answer.hasPrefix("HTTP/1.1 413"), "\(answer)") }
+            }
+        }
+
+        @Test func oldHTTP() async throws {
+            try await withServer { client, _ in
+                let answer = try await onThread {
+                    let connection = try RawConnection(port: client.port)
+                    connection.send("GET /status HTTP/1.0\r\n\r\n")
+                    return connection.readAll(seconds: 3).text
+                }
+                #expect(answer.contains(" 200 "))
+            }
+        }
+
+        @Test func aFloodOfOffersThatNeverConnect() async throws {
+            let files = try openFiles()
+            try await withServer {
+                $0.maximumPeers = 6
+                $0.limits.connectSeconds = 2
+            } _: { client, server in
+                try await withCaller(sends: true) { caller in
+                    try await caller.dial(client, "/call")
+                    try await caller.media(10)
+                    let before = caller.pictures
+                    let stranger = try await Caller()
+                    try await stranger.addMedia(sends: false)
+                    let offer = try await stranger.call.createOffer()
+                    var statuses: [Int: Int] = [:]
+                    for _ in 0..<200 {
+                        let reply = try await client.post("/call", sdp: offer)
+                        statuses[reply.status, default: 0] += 1
+                        if reply.status == 503 { #expect(reply.headers["retry-after"] != nil) }
+                        #expect(await server.peers <= 6)
+                    }
+                    #expect(Set(statuses.keys) == [201, 503], "\(statuses)")
+                    #expect(statuses[503, default: 0] > 100, "\(statuses)")
+                    await stranger.close()
+                    // Those that never came are taken away; the one that talks stays.
+                    try await eventually("their places are free") { await server.peers == 1 }
+                    #expect(caller.pictures > before)
+                    try await caller.media(10)
+                }
+            }
+            try await eventually("their sockets are closed") { try openFiles() <= files + 4 }
+        }
+
+        @Test func atTheLimitTheNextIsTold() async throws {
+            try await withServer {
+                $0.maximumPeers = 1
+            } _: { client, _ in
+                try await withCaller(sends: false) { first in
+                    let location = try #require(try await first.dial(client, "/call").headers["location"])
+                    try await withCaller(sends: false) { second in
+                        let offer = try await second.call.createOffer()
+                        let refused = try await client.post("/whep/film", sdp: offer)
+                        #expect(refused.status == 503)
+                        #expect(refused.headers["retry-after"] == "5")
+                        _ = try await client.delete(location)
+                        #expect(try await client.post("/whep/film", sdp: offer).status == 201)
+                    }
+                }
+            }
+        }
+
+        /// A tab that is closed or a telephone that is switched off says nothing: consent runs out (RFC 7675 section 5.1).
+        @Test func aClientThatVanishes() async throws {
+            try await withServer {
+                $0.link = try? LabProfile.link("delay=1")
+            } _: { client, server in
+                try await withCaller(sends: true) { caller in
+                    let location = try #require(try await caller.dial(client, "/call?media=echo").headers["location"])
+                    try await caller.media(10)
+                    let black = try await client.request(
+                        "PUT", "/link", ["Content-Type": "application/json"], body: "{\"text\": \"loss=100\"}")
+                    #expect(black.status == 200)
+                    try await Task.sleep(for: .seconds(5))
+                    #expect(await server.peers == 1, "it may come back")
+                    try await eventually("the peer is gone", within: 60) { await server.peers == 0 }
+                    #expect(try await client.get(location + "/statistics").status == 404)
+                }
+            }
+        }
+
+        private func openFiles() throws -> Int {
+            #if os(Linux)
+                try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count
+            #else
+                0
+            #endif
+        }
+    }
+}
