@@ -72,6 +72,7 @@ public struct PublicAddress: Hashable, Sendable {
     /// is neither loopback nor link-local.
     public var local: TransportAddress?
 
+    /// Names an address outside, and the one inside that it stands for.
     public init(_ address: TransportAddress, local: TransportAddress? = nil) {
         (self.address, self.local) = (address, local)
     }
@@ -113,7 +114,8 @@ public struct ICECredentials: Hashable, Sendable {
     public init(prefix: String = "", random: inout RandomSource) {
         let isUsable =
             !prefix.isEmpty && prefix.utf8.count <= ICEConfiguration.maximumPrefix && Self.isICECharacters(prefix)
-        ufrag = isUsable ? prefix + Self.text(characters: 6, random: &random) : Self.text(characters: 8, random: &random)
+        ufrag =
+            isUsable ? prefix + Self.text(characters: 6, random: &random) : Self.text(characters: 8, random: &random)
         password = Self.text(characters: 24, random: &random)
     }
 

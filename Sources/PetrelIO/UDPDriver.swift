@@ -7,12 +7,6 @@ public import PetrelCore
 /// Everything that touches the engine runs on the driver's event loop: hand work over with ``run(_:)``.
 public final class UDPDriver: DatagramDriver, @unchecked Sendable {
     // @unchecked: all mutable state is confined to `loop`, but for `isOpen`, which is behind a lock.
-    /// The engine, as the timer sees it too.
-    private final class Driven: @unchecked Sendable {
-        // @unchecked: confined to the loop.
-        weak var engine: (any DatagramEngine)?
-    }
-
     private struct Socket {
         let local: TransportAddress
         let channel: any Channel
@@ -23,8 +17,8 @@ public final class UDPDriver: DatagramDriver, @unchecked Sendable {
     private let loop: any EventLoop
     private let isOpen = Lock(true)
     private var sockets: [Socket] = []
-    private let driven = Driven()
-    private let timer: DriverTimer
+    private weak var engine: (any DatagramEngine)?
+    private var timer: DriverTimer?
     private var isClosed = false
     /// What was sent and what was not. On the driver's thread only.
     public private(set) var counts = DriverCounts()
@@ -38,7 +32,7 @@ public final class UDPDriver: DatagramDriver, @unchecked Sendable {
     public init() {
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         loop = group.next()
-        timer = DriverTimer(loop) { [driven] now in driven.engine?.settle(now: now) }
+        timer = DriverTimer(loop) { [weak self] now in self?.engine?.settle(now: now) }
     }
 
     /// Runs `work` on the driver's thread, in the order of the calls. Once the driver is closed it is not run.
@@ -57,7 +51,7 @@ public final class UDPDriver: DatagramDriver, @unchecked Sendable {
     public var isOnDriver: Bool { loop.inEventLoop }
 
     /// Names the engine that is driven. To be called before the first socket is opened.
-    public func drive(_ engine: any DatagramEngine) { run { self.driven.engine = engine } }
+    public func drive(_ engine: any DatagramEngine) { run { self.engine = engine } }
 
     /// Opens a socket. Port 0 lets the system choose.
     /// - Returns: the address with its port.
@@ -76,7 +70,9 @@ public final class UDPDriver: DatagramDriver, @unchecked Sendable {
     ) async throws -> TransportAddress {
         for step in 0..<UInt64(ports.count) {
             var wanted = address
-            wanted.port = ports.lowerBound + UInt16(truncatingIfNeeded: (first % UInt64(ports.count) + step) % UInt64(ports.count))
+            wanted.port =
+                ports.lowerBound
+                + UInt16(truncatingIfNeeded: (first % UInt64(ports.count) + step) % UInt64(ports.count))
             do {
                 return try await take(try SendSocket.open(wanted), at: wanted)
             } catch let error as SocketError where error.isPortTaken {}
@@ -152,7 +148,7 @@ public final class UDPDriver: DatagramDriver, @unchecked Sendable {
 
     /// Asks for a call of ``DatagramEngine/settle(now:)`` at `deadline`. On the driver's thread only.
     public func wake(at deadline: Instant) {
-        if !isClosed { timer.wake(at: deadline) }
+        if !isClosed { timer?.wake(at: deadline) }
     }
 
     /// A timer of its own on this driver's thread.
@@ -165,8 +161,8 @@ public final class UDPDriver: DatagramDriver, @unchecked Sendable {
             isOpen = false
             return loop.submit { [self] in
                 isClosed = true
-                timer.cancel()
-                driven.engine = nil
+                timer?.cancel()
+                engine = nil
                 for socket in sockets { socket.channel.close(promise: nil) }
                 sockets = []
             }
@@ -178,17 +174,17 @@ public final class UDPDriver: DatagramDriver, @unchecked Sendable {
     fileprivate func received(
         _ bytes: UnsafeMutableRawBufferPointer, from remote: TransportAddress, to local: TransportAddress
     ) {
-        driven.engine?.receive(bytes, from: remote, to: local, now: MonotonicClock.now)
+        engine?.receive(bytes, from: remote, to: local, now: MonotonicClock.now)
     }
 
-    fileprivate func readComplete() { driven.engine?.settle(now: MonotonicClock.now) }
+    fileprivate func readComplete() { engine?.settle(now: MonotonicClock.now) }
 
     fileprivate func refused() { counts.datagramsRefused &+= 1 }
 
     fileprivate func ended(_ local: TransportAddress) {
         guard let index = sockets.firstIndex(where: { $0.local == local }) else { return }
         sockets.remove(at: index)
-        driven.engine?.socketEnded(local, now: MonotonicClock.now)
+        engine?.socketEnded(local, now: MonotonicClock.now)
     }
 }
 

@@ -139,8 +139,9 @@ public final class Peer {
     }
 
     /// What a port that several peers share must know of this one (``PortRoutes``): the 5-tuples that its datagrams come
-    /// from. Another ``claimsVersion`` than the one before means that they may have changed.
+    /// from.
     public func claims(now: Instant) -> [ICEClaim] { agent.claims(now: now) }
+    /// Goes up whenever ``claims(now:)`` may answer something else.
     public var claimsVersion: UInt64 { agent.claimsVersion }
 
     /// Where media goes now; nil while there is no way or consent to send.

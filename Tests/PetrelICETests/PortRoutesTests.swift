@@ -54,7 +54,8 @@ private func answer(transaction: UInt64, high: UInt32 = 7) -> [UInt8] {
         } catch { return .failure(error) }
     }
 
-    private func admit(_ routes: inout PortRoutes, _ random: inout RandomSource) -> (member: PortMember, prefix: String) {
+    private func admit(_ routes: inout PortRoutes, _ random: inout RandomSource) -> (member: PortMember, prefix: String)
+    {
         guard let admitted = routes.admit(random: &random) else { fatalError("full") }
         return admitted
     }
@@ -215,7 +216,9 @@ private func answer(transaction: UInt64, high: UInt32 = 7) -> [UInt8] {
         for index in 0..<100_000 {
             let length = Int(generator.next() % 80)
             var bytes = (0..<length).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
-            if index % 4 == 0, length >= 20 { bytes.replaceSubrange(0..<8, with: [0, 1, 0, UInt8((length - 20) & ~3), 0x21, 0x12, 0xA4, 0x42]) }
+            if index % 4 == 0, length >= 20 {
+                bytes.replaceSubrange(0..<8, with: [0, 1, 0, UInt8((length - 20) & ~3), 0x21, 0x12, 0xA4, 0x42])
+            }
             if case .success = member(routes, bytes, from: 1000 + index) { astray += 1 }
         }
         #expect(astray == 0)

@@ -64,7 +64,9 @@ import Testing
         #expect(Set(priorities).count == priorities.count)
     }
 
-    @Test(arguments: ["0.0.0.0", "224.0.0.1", "255.255.255.255", "169.254.169.254", "169.254.1.1", "ff02::1", "fe80::1"])
+    @Test(arguments: [
+        "0.0.0.0", "224.0.0.1", "255.255.255.255", "169.254.169.254", "169.254.1.1", "ff02::1", "fe80::1",
+    ])
     func whatNobodyCanReachIsNone(_ text: String) {
         #expect(!PublicAddress(VirtualLink.address(text, 0)).isPossible)
     }

@@ -24,6 +24,7 @@ enum PacketBenchmark {
         }
         var rows: [Row] = []
         rows.append(try parsing(counter: counter, plants: plants, timed: !checks))
+        rows += try RoutingBenchmark().rows(counter: counter, plants: plants, timed: !checks)
         // For the check the ciphers' own allocations say nothing.
         let ciphers = try (checks ? [.none] : Cipher.allCases).map { try Subject($0) }
         // One run after the other over all ciphers, so that what else the machine does falls on all of them.

@@ -36,7 +36,9 @@ final class PortEngine: DatagramEngine, @unchecked Sendable {
     ) {
         do throws(DropReason) {
             let member = try routes.member(for: UnsafeRawBufferPointer(bytes).bytes, from: remote, to: local)
-            guard slots.indices.contains(member.index), let engine = slots[member.index]?.engine else { throw .unvalidatedAddress }
+            guard slots.indices.contains(member.index), let engine = slots[member.index]?.engine else {
+                throw .unvalidatedAddress
+            }
             counts.datagramsRouted &+= 1
             if slots[member.index]?.isTouched == false {
                 slots[member.index]?.isTouched = true
