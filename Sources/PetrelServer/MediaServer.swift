@@ -35,7 +35,8 @@ public final class MediaServer: Sendable {
         }
         self.configuration = configuration
         if configuration.link != nil, let ports = configuration.udpPorts, ports.count == 1 {
-            throw ServerError("behind a link every peer has a relay of its own: one UDP port is not enough, name a range")
+            throw ServerError(
+                "behind a link every peer has a relay of its own: one UDP port is not enough, name a range")
         }
         let link = configuration.link.map {
             LabLink(configuration, forward: $0.forward, backward: $0.backward)

@@ -83,7 +83,9 @@ extension ServerTests {
         }
 
         @Test func portsOfARange() async throws {
-            try await withServer { $0.udpPorts = 40_000...49_999 } _: { client, _ in
+            try await withServer {
+                $0.udpPorts = 40_000...49_999
+            } _: { client, _ in
                 try await withCaller(sends: false) { caller in
                     let reply = try await caller.dial(client, "/call")
                     for candidate in Description.candidates(reply.body) {

@@ -27,9 +27,10 @@ final class LabLink: Sendable {
 
     init(_ configuration: ServerConfiguration, forward: LinkDescription, backward: LinkDescription) {
         ports = configuration.udpPorts
-        publicAddress = configuration.call.publicAddresses.lazy.compactMap { text in
-            TransportAddress(String(text.prefix { $0 != "/" }), port: 0)
-        }.first
+        publicAddress =
+            configuration.call.publicAddresses.lazy.compactMap { text in
+                TransportAddress(String(text.prefix { $0 != "/" }), port: 0)
+            }.first
         let own = configuration.call.localAddresses.lazy.compactMap { TransportAddress($0, port: 0) }.first
         face = own ?? Self.outside ?? TransportAddress(ipv4: 0x7F00_0001, port: 0)
         state = Lock(State(forward: forward, backward: backward))

@@ -172,35 +172,15 @@ actor Session {
     }
 
     private func restart(_ fragment: TrickleFragment) async throws -> PatchResult {
-        var new = offer
         // WHIP exchanges no descriptions after the first: the rest of the offer still holds (RFC 9725 section 4.3.3).
-        new.origin.sessionVersion &+= 1
-        (new.transport.iceUfrag, new.transport.icePassword) = (nil, nil)
-        for index in new.media.indices {
-            new.media[index].candidates = []
-            new.media[index].endOfCandidates = false
-            guard !new.media[index].isRejected else { continue }
-            new.media[index].transport.iceUfrag = fragment.iceUfrag
-            new.media[index].transport.icePassword = fragment.icePassword
-        }
-        new.endOfCandidates = fragment.endOfCandidates
-        guard let first = new.media.indices.first(where: { !new.media[$0].isRejected }) else {
+        guard let new = offer.restarted(by: fragment) else {
             throw Refusal(.unprocessableContent, "nothing is negotiated that could be restarted")
         }
-        for candidate in fragment.candidates {
-            let index = new.media.firstIndex { $0.mid == candidate.mid && candidate.mid != nil } ?? first
-            new.media[index].candidates.append(candidate.line)
+        let answer = try SessionDescription(parsing: try await renegotiate(new))
+        guard var ours = TrickleFragment(about: answer) else {
+            throw Refusal(.internalServerError, "the answer has no credentials")
         }
-        let text = try await renegotiate(new)
-        let answer = try SessionDescription(parsing: text)
-        var ours = TrickleFragment()
         for section in answer.media where !section.isRejected {
-            let transport = answer.effectiveTransport(of: section)
-            if ours.iceUfrag == nil {
-                (ours.iceUfrag, ours.icePassword) = (transport.iceUfrag, transport.icePassword)
-            }
-            guard !section.candidates.isEmpty else { continue }
-            ours.sections.append(TrickleFragment.Section(kind: section.kind, mid: section.mid))
             ours.candidates += section.candidates.map { TrickleFragment.Candidate(line: $0, mid: section.mid) }
         }
         ours.endOfCandidates = true
