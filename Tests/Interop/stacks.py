@@ -71,35 +71,41 @@ def call(stack, role, context, folder):
         shutil.rmtree(folder, ignore_errors=True)
         petrel = PetrelPeer(context.program, os.path.join(folder, "petrel"))
         with petrel, PetrelPeer(None, os.path.join(folder, "other"), name=stack.name, command=stack.command) as other:
-            offerer, answerer = (other, petrel) if role == "offerer" else (petrel, other)
-            for peer in (petrel, other):
-                peer.configure(
-                    video=context.clip, audio=context.speech, width=stack.width, height=stack.height)
-            offer = offerer.create_offer()
-            answer = answerer.answer(offer)
-            offerer.accept(answer)
-            trickle(offerer, answerer)
-            trickle(answerer, offerer)
-            since = max(petrel.wait_connected(), other.wait_connected()) + RAMP * 1000
             machine = Machine()
-            time.sleep(RAMP + SECONDS)
-            until = time.time() * 1000
-            others = machine.others()
-            for peer in (petrel, other):
-                if peer.errors:
-                    raise PeerError(f"{peer.name}: {peer.errors[0]}")
-            # Both at once: who hangs up first would cut the other's last seconds.
-            with ThreadPoolExecutor() as pool:
-                for done in [pool.submit(peer.finish) for peer in (petrel, other)]:
-                    done.result()
-            judge(result, petrel.out, other.out, since, until, stack)
-            for name, text in (("offer", offer), ("answer", answer)):
-                with open(os.path.join(folder, name + ".sdp"), "w") as file:
-                    file.write(text)
+            try:
+                converse(result, stack, role, context, folder, petrel, other)
+            finally:
+                others = machine.others()
     except (PeerError, OSError, ValueError, KeyError, subprocess.TimeoutExpired) as error:
         result.failures.append(f"{type(error).__name__}: {error}")
     result.seconds = round(time.monotonic() - began, 1)
     return result, others
+
+
+def converse(result, stack, role, context, folder, petrel, other):
+    """The call between two peers that have been started."""
+    offerer, answerer = (other, petrel) if role == "offerer" else (petrel, other)
+    for peer in (petrel, other):
+        peer.configure(video=context.clip, audio=context.speech, width=stack.width, height=stack.height)
+    offer = offerer.create_offer()
+    answer = answerer.answer(offer)
+    for name, text in (("offer", offer), ("answer", answer)):
+        with open(os.path.join(folder, name + ".sdp"), "w") as file:
+            file.write(text)
+    offerer.accept(answer)
+    trickle(offerer, answerer)
+    trickle(answerer, offerer)
+    since = max(petrel.wait_connected(), other.wait_connected()) + RAMP * 1000
+    time.sleep(RAMP + SECONDS)
+    until = time.time() * 1000
+    for peer in (petrel, other):
+        if peer.errors:
+            raise PeerError(f"{peer.name}: {peer.errors[0]}")
+    # Both at once: who hangs up first would cut the other's last seconds.
+    with ThreadPoolExecutor() as pool:
+        for done in [pool.submit(peer.finish) for peer in (petrel, other)]:
+            done.result()
+    judge(result, petrel.out, other.out, since, until, stack)
 
 
 def trickle(source, sink):
