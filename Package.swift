@@ -172,14 +172,14 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]),
         // WHIP and WHEP from the client's side
-        room("PetrelSignaling", ["Petrel", "PetrelSDP"]),
+        room("PetrelSignaling", ["Petrel", "PetrelSDP", "PetrelIO"]),
         // What the petrel program needs beside the call: recordings, the report, the live table
-        room("PetrelTools", ["Petrel", "PetrelCore", "PetrelCodecs", "PetrelDevices"]),
+        room("PetrelTools", ["Petrel", "PetrelCore", "PetrelCodecs", "PetrelDevices", "PetrelIO"]),
         .executableTarget(
             name: "PetrelCLI",
             dependencies: [
                 "Petrel", "PetrelLab", "PetrelCore", "PetrelIO", "PetrelCodecs", "PetrelDevices",
-                "PetrelTools",
+                "PetrelTools", "PetrelSignaling",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

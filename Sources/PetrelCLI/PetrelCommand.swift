@@ -6,7 +6,7 @@ internal import PetrelTools
 struct PetrelCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "petrel", abstract: "Real-time calls that stay alive.",
-        subcommands: [CallCommand.self, PeerCommand.self, LabCommand.self])
+        subcommands: [CallCommand.self, PublishCommand.self, PlayCommand.self, PeerCommand.self, LabCommand.self])
 
     /// What goes wrong is one sentence on standard error and an exit code that is not 0; help goes to standard output.
     static func main() async {

@@ -24,15 +24,21 @@ public final class FFmpegAudioReader: SoundReader, @unchecked Sendable {
 
     private let source: Source
     private let looping: Bool
+    private let keepsTime: Bool
     private let state: Mutex<State>
     // The first samples, read to see whether there are any. For the reading thread only.
     private var first: [UInt8] = []
     private var givenSinceStart = true
 
     /// Starts reading and waits for the first sound.
+    /// - Parameter keepsTime: sound comes at the times of the file's own clock, silence where it has a gap, so that it
+    ///   stays in step with its pictures.
     /// - Throws: ``ToolError`` with ffmpeg's reason where there is none to be had.
-    public init(_ source: Source, channels: Int = 1, looping: Bool = true) throws(ToolError) {
+    public init(
+        _ source: Source, channels: Int = 1, looping: Bool = true, keepsTime: Bool = false
+    ) throws(ToolError) {
         self.source = source
+        self.keepsTime = keepsTime
         self.channels = channels == 2 ? 2 : 1
         var plainName: String
         switch source {
@@ -43,7 +49,8 @@ public final class FFmpegAudioReader: SoundReader, @unchecked Sendable {
             (name, plainName) = ("microphone \(device)", device)
             self.looping = false
         }
-        let process = try Self.start(source, channels: self.channels, looping: self.looping)
+        let process = try Self.start(
+            source, channels: self.channels, looping: self.looping, keepsTime: keepsTime)
         state = Mutex(State(process: process))
         first = [UInt8](repeating: 0, count: 2 * self.channels)
         let count = first.withUnsafeMutableBytes { process.read(into: $0) }
@@ -55,12 +62,15 @@ public final class FFmpegAudioReader: SoundReader, @unchecked Sendable {
 
     deinit { close() }
 
-    private static func start(_ source: Source, channels: Int, looping: Bool) throws(ToolError) -> ChildProcess {
+    private static func start(
+        _ source: Source, channels: Int, looping: Bool, keepsTime: Bool
+    ) throws(ToolError) -> ChildProcess {
         var arguments = FFmpegProgram.quiet
         switch source {
         case .file(let path): arguments += FFmpegProgram.input(file: path, looping: looping)
         case .microphone(let device): arguments += ["-f", "alsa", "-i", device]
         }
+        if keepsTime { arguments += ["-af", "aresample=async=1:first_pts=0"] }
         arguments += ["-map", "0:a:0", "-vn", "-sn", "-ac", "\(channels)", "-ar", "48000", "-f", "s16le", "pipe:1"]
         return try ChildProcess(program: FFmpegProgram.name, arguments: arguments)
     }
@@ -91,7 +101,7 @@ public final class FFmpegAudioReader: SoundReader, @unchecked Sendable {
             state.process = nil
             guard looping, givenSinceStart else { return false }
             givenSinceStart = false
-            state.process = try? Self.start(source, channels: channels, looping: looping)
+            state.process = try? Self.start(source, channels: channels, looping: looping, keepsTime: keepsTime)
             return state.process != nil
         }
     }

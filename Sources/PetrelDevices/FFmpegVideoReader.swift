@@ -24,9 +24,12 @@ public final class FFmpegVideoReader: PictureReader {
     /// - Parameters:
     ///   - framesPerSecond: the pace asked of a camera; a file is read as fast as its pictures are taken.
     ///   - looping: a file begins anew at its end.
+    ///   - keepsTime: pictures come at the pace of the file's own clock, some of them twice or not at all where its rate
+    ///     is another one, so that they stay in step with its sound; otherwise each comes once.
     /// - Throws: ``ToolError`` with ffmpeg's reason where there is no picture to be had.
     public init(
-        _ source: Source, width: Int, height: Int, framesPerSecond: Int = 30, looping: Bool = true
+        _ source: Source, width: Int, height: Int, framesPerSecond: Int = 30, looping: Bool = true,
+        keepsTime: Bool = false
     ) throws(ToolError) {
         guard (16...I420Buffer.maximumSide).contains(width), (16...I420Buffer.maximumSide).contains(height),
             width % 2 == 0, height % 2 == 0
@@ -43,7 +46,9 @@ public final class FFmpegVideoReader: PictureReader {
             loops = false
         }
         isLive = source.isLive
-        engine = PictureEngine(source, width: width, height: height, framesPerSecond: framesPerSecond, looping: loops)
+        engine = PictureEngine(
+            source, width: width, height: height, framesPerSecond: framesPerSecond, looping: loops,
+            keepsTime: keepsTime)
         try engine.begin()
     }
 
@@ -74,6 +79,7 @@ private final class PictureEngine: @unchecked Sendable {
     let height: Int
     private let framesPerSecond: Int
     private let looping: Bool
+    private let keepsTime: Bool
     // Guards everything below; signalled on every change.
     private let condition = NSCondition()
     private var process: ChildProcess?
@@ -83,10 +89,13 @@ private final class PictureEngine: @unchecked Sendable {
     private var failure: ToolError?
     private var endedCPUSeconds = 0.0
 
-    init(_ source: FFmpegVideoReader.Source, width: Int, height: Int, framesPerSecond: Int, looping: Bool) {
+    init(
+        _ source: FFmpegVideoReader.Source, width: Int, height: Int, framesPerSecond: Int, looping: Bool,
+        keepsTime: Bool
+    ) {
         self.source = source
         (self.width, self.height) = (width, height)
-        (self.framesPerSecond, self.looping) = (framesPerSecond, looping)
+        (self.framesPerSecond, self.looping, self.keepsTime) = (framesPerSecond, looping, keepsTime)
     }
 
     func begin() throws(ToolError) {
@@ -148,7 +157,8 @@ private final class PictureEngine: @unchecked Sendable {
         // Numbering the pictures anew makes their rate constant, so that ffmpeg neither drops nor repeats any.
         let filters = [
             "scale=\(size):force_original_aspect_ratio=decrease:flags=bicubic", "pad=\(size):(ow-iw)/2:(oh-ih)/2",
-            "format=yuv420p", "setpts=N/(\(framesPerSecond)*TB)",
+            "format=yuv420p",
+            keepsTime ? "fps=\(framesPerSecond):start_time=0" : "setpts=N/(\(framesPerSecond)*TB)",
         ]
         arguments += ["-map", "0:v:0", "-an", "-sn", "-vf", filters.joined(separator: ","), "-r", "\(framesPerSecond)"]
         arguments += ["-f", "rawvideo", "-pix_fmt", "yuv420p", "pipe:1"]

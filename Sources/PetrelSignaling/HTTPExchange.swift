@@ -1,6 +1,6 @@
 internal import Dispatch
 internal import Foundation
-internal import Synchronization
+internal import PetrelIO
 
 #if canImport(FoundationNetworking)
     internal import FoundationNetworking
@@ -41,14 +41,14 @@ enum HTTPFailure: Error {
 ///
 /// A session of its own serves each request: a stream makes a handful of them.
 final class HTTPExchange: NSObject, URLSessionDataDelegate, @unchecked Sendable {
-    // @unchecked: NSObject is not Sendable; all that changes lies behind the mutex.
+    // @unchecked: NSObject is not Sendable; all that changes lies behind the lock.
     private struct State {
         var continuation: CheckedContinuation<Result<HTTPAnswer, HTTPFailure>, Never>?
         var outcome: Result<HTTPAnswer, HTTPFailure>?
         var body: [UInt8] = []
     }
 
-    private let state = Mutex(State())
+    private let state = Lock(State())
     private let maximumBody: Int
 
     private init(maximumBody: Int) { self.maximumBody = maximumBody }

@@ -218,3 +218,9 @@ public struct SignalingClient: Sendable {
         description.replacing("a=end-of-candidates\r\n", with: "")
     }
 }
+
+extension SignalingClient {
+    /// Whether an address can be one of an endpoint: to say so before anything else is begun.
+    /// - Throws: ``SignalingError/Reason/badAddress`` with what is wrong.
+    public static func check(_ endpoint: String) throws(SignalingError) { _ = try HTTPAddress(endpoint) }
+}

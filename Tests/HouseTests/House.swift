@@ -64,13 +64,13 @@ enum House {
             ],
             foreign: system.union(["Logging"])),
         "PetrelSignaling": Room(
-            level: 5, arrows: ["Petrel", "PetrelSDP"],
-            foreign: system.union(["Foundation", "FoundationNetworking", "Dispatch", "Synchronization"])),
+            level: 5, arrows: ["Petrel", "PetrelSDP", "PetrelIO"],
+            foreign: system.union(["Foundation", "FoundationNetworking", "Dispatch"])),
         "PetrelDevices": Room(
             level: 4, arrows: ["PetrelCodecs"],
             foreign: system.union(["Foundation", "Dispatch", "Synchronization"])),
         "PetrelTools": Room(
-            level: 5, arrows: ["Petrel", "PetrelCore", "PetrelCodecs", "PetrelDevices"],
+            level: 5, arrows: ["Petrel", "PetrelCore", "PetrelCodecs", "PetrelDevices", "PetrelIO"],
             foreign: system.union(["Foundation", "Dispatch", "Synchronization"])),
         "PetrelServer": Room(
             level: 5,
@@ -87,7 +87,10 @@ enum House {
             foreign: system.union(["ArgumentParser", "Logging", "Foundation"])),
         "PetrelCLI": Room(
             level: 5,
-            arrows: ["Petrel", "PetrelLab", "PetrelCore", "PetrelCodecs", "PetrelIO", "PetrelDevices", "PetrelTools"],
+            arrows: [
+                "Petrel", "PetrelLab", "PetrelCore", "PetrelCodecs", "PetrelIO", "PetrelDevices", "PetrelTools",
+                "PetrelSignaling",
+            ],
             foreign: system.union(["ArgumentParser", "Logging", "Foundation"])),
     ]
 

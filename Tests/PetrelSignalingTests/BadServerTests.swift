@@ -296,7 +296,9 @@ extension LiveTests {
         /// Cancelled at any moment, with an answer on its way: nothing may be left hanging, nor the process end.
         @Test func cancellingAtAnyMoment() async throws {
             let head = "HTTP/1.1 201 Created\r\nContent-Type: application/sdp\r\n"
-            let server = try TestServer { _ in .endless(head: head, "X-Field: " + String(repeating: "y", count: 900) + "\r\n") }
+            let server = try TestServer { _ in
+                .endless(head: head, "X-Field: " + String(repeating: "y", count: 900) + "\r\n")
+            }
             defer { server.stop() }
             let client = HTTPClient(home: try HTTPAddress(server.url), token: nil, seconds: 5)
             for turn in 0..<60 {

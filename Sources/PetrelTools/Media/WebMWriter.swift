@@ -1,4 +1,4 @@
-internal import Foundation
+public import Foundation
 public import PetrelDevices
 internal import Synchronization
 
@@ -57,15 +57,32 @@ public final class WebMWriter: Sendable {
 
     private let state: Mutex<State>
     private let path: String
+    private let isStream: Bool
 
     /// - Parameters:
     ///   - width: of the first picture; later pictures may have other sizes, as VP8 key frames say.
     ///   - channels: of the Opus stream, nil for a file without sound.
-    public init(path: String, width: Int, height: Int, audioChannels channels: Int? = 1) throws(ToolError) {
+    public convenience init(
+        path: String, width: Int, height: Int, audioChannels channels: Int? = 1
+    ) throws(ToolError) {
         guard FileManager.default.createFile(atPath: path, contents: nil),
             let handle = FileHandle(forWritingAtPath: path)
         else { throw ToolError("The file \(path) cannot be written") }
-        self.path = path
+        try self.init(handle, name: path, video: (width, height), audioChannels: channels, isStream: false)
+    }
+
+    /// Writes to a file that is open for writing, from where it stands.
+    /// - Parameters:
+    ///   - name: what a person would call it.
+    ///   - video: the size of the first picture, nil for a file without pictures.
+    ///   - channels: of the Opus stream, nil for a file without sound.
+    ///   - isStream: nothing can be changed once it is written: the file will not say how long it is.
+    public init(
+        _ handle: FileHandle, name: String, video: (width: Int, height: Int)?, audioChannels channels: Int?,
+        isStream: Bool
+    ) throws(ToolError) {
+        path = name
+        self.isStream = isStream
         var state = State(handle: handle)
         var head = Self.fileHead()
         state.segmentOffset = head.count + EBML.id(ID.segment).count
@@ -73,7 +90,7 @@ public final class WebMWriter: Sendable {
         let info = Self.info()
         // The duration is the last child: an eight-byte number at the end.
         state.durationOffset = head.count + info.count - 8
-        head += info + Self.tracks(width: width, height: height, channels: channels)
+        head += info + Self.tracks(video: video, channels: channels)
         Self.put(head, &state, path)
         if let failure = state.failure { throw failure }
         self.state = Mutex(state)
@@ -102,7 +119,7 @@ public final class WebMWriter: Sendable {
         state.withLock { state in
             Self.flush(&state, upTo: .max, path)
             guard let handle = state.handle else { return }
-            if state.failure == nil, let size = try? handle.seekToEnd() {
+            if state.failure == nil, !isStream, let size = try? handle.seekToEnd() {
                 let length = Double(state.end)
                 let bits = length.bitPattern
                 try? handle.seek(toOffset: UInt64(state.durationOffset))
@@ -202,16 +219,18 @@ public final class WebMWriter: Sendable {
             ])
     }
 
-    private static func tracks(width: Int, height: Int, channels: Int?) -> [UInt8] {
-        var entries = [
-            EBML.element(
-                ID.trackEntry,
-                [
-                    EBML.element(0xD7, Int(Track.video.rawValue)), EBML.element(0x73C5, 1), EBML.element(0x83, 1),
-                    EBML.element(0x9C, 0), EBML.element(0x86, "V_VP8"),
-                    EBML.element(0xE0, [EBML.element(0xB0, width), EBML.element(0xBA, height)]),
-                ])
-        ]
+    private static func tracks(video: (width: Int, height: Int)?, channels: Int?) -> [UInt8] {
+        var entries: [[UInt8]] = []
+        if let video {
+            entries.append(
+                EBML.element(
+                    ID.trackEntry,
+                    [
+                        EBML.element(0xD7, Int(Track.video.rawValue)), EBML.element(0x73C5, 1), EBML.element(0x83, 1),
+                        EBML.element(0x9C, 0), EBML.element(0x86, "V_VP8"),
+                        EBML.element(0xE0, [EBML.element(0xB0, video.width), EBML.element(0xBA, video.height)]),
+                    ]))
+        }
         if let channels {
             // OpusHead (RFC 7845 section 5.1). No pre-skip: the stream begins in the middle of a call.
             let opusHead: [UInt8] =

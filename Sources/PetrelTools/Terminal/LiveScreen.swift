@@ -42,6 +42,22 @@ public final class LiveScreen: Sendable {
         Self.write(text)
     }
 
+    /// Shows the one line of a stream, in the same way.
+    public func show(_ snapshot: StreamSnapshot) {
+        let text = state.withLock { state -> String in
+            let line = StreamLine.text(snapshot)
+            if isTerminal {
+                defer { state.drawn = 1 }
+                return LiveTable.redraw([line], over: state.drawn, columns: Self.columns())
+            }
+            let elapsed = snapshot.elapsedSeconds
+            guard elapsed - state.lastPlain >= Self.plainSeconds || snapshot.state != state.lastState else { return "" }
+            (state.lastPlain, state.lastState) = (elapsed, snapshot.state)
+            return line + "\n"
+        }
+        Self.write(text)
+    }
+
     /// Prints a line above the table, which is drawn anew with the next snapshot.
     public func say(_ line: String) {
         let text = state.withLock { state in
