@@ -71,7 +71,7 @@ let serverTargets: [Target] = [
     .executableTarget(
         name: "PetrelServerCLI",
         dependencies: [
-            "PetrelServer", "PetrelLab", "PetrelDevices", "PetrelTools",
+            "PetrelServer", "Petrel", "PetrelLab", "PetrelDevices", "PetrelTools",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
             .product(name: "Logging", package: "swift-log"),
         ],

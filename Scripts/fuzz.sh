@@ -18,7 +18,7 @@ if [[ "${1:-}" =~ ^[0-9]+$ ]]; then
     seconds="$1"
     shift
 fi
-known="stun candidate_line sdp_parse sdp_offer_to_answer demux_and_rtp rtcp_compound twcc rtx opus_toc vp8_descriptor
+known="stun candidate_line sdp_parse sdp_offer_to_answer trickle_fragment demux_and_rtp rtcp_compound twcc rtx opus_toc vp8_descriptor
 dtls_datagram srtp_open ice_agent audio_receiver video_assembler link_description whole_peer"
 targets=("$@")
 # shellcheck disable=SC2206 # a list of words
@@ -65,7 +65,7 @@ for target in "${targets[@]}"; do
     corpus="$build/corpus/$target" findings="$build/findings/$target" output="$build/$target.log"
     mkdir -p "$corpus" "$findings" "$build/seeds/$target" "Tests/Fuzz/FailCases/$target"
     case "$target" in
-    sdp_parse | sdp_offer_to_answer) length=65536 dictionary=sdp ;;
+    sdp_parse | sdp_offer_to_answer | trickle_fragment) length=65536 dictionary=sdp ;;
     candidate_line) length=2000 dictionary=candidate ;;
     stun | ice_agent) length=4096 dictionary=stun ;;
     rtcp_compound | twcc) length=2000 dictionary=rtcp ;;

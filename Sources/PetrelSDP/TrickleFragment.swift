@@ -69,13 +69,15 @@ public struct TrickleFragment: Hashable, Sendable {
         var lines: [String] = []
         if let iceUfrag { lines.append("a=ice-ufrag:\(iceUfrag)") }
         if let icePassword { lines.append("a=ice-pwd:\(icePassword)") }
-        for candidate in candidates where !sections.contains(where: { $0.mid == candidate.mid }) {
+        let mids = Set(sections.compactMap(\.mid))
+        for candidate in candidates where candidate.mid.map({ !mids.contains($0) }) ?? true {
             lines.append("a=\(candidate.line)")
         }
         for section in sections {
             lines.append("m=\(section.kind.name) 9 UDP/TLS/RTP/SAVPF 0")
-            if let mid = section.mid { lines.append("a=mid:\(mid)") }
-            for candidate in candidates where candidate.mid == section.mid { lines.append("a=\(candidate.line)") }
+            guard let mid = section.mid else { continue }
+            lines.append("a=mid:\(mid)")
+            for candidate in candidates where candidate.mid == mid { lines.append("a=\(candidate.line)") }
         }
         if endOfCandidates { lines.append("a=end-of-candidates") }
         for line in lines where !SDPSyntax.isLine(line) {
@@ -141,6 +143,9 @@ private struct FragmentReader {
         case "mid":
             guard let last = fragment.sections.indices.last, SDPSyntax.isToken(text, maximum: SDPLimits.midBytes) else {
                 throw attribute.bad(.badMID)
+            }
+            guard !fragment.sections.dropLast().contains(where: { $0.mid == text }) else {
+                throw attribute.bad(.duplicateMID)
             }
             fragment.sections[last].mid = text
             // The tag may stand behind the candidates of its section.

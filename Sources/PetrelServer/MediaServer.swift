@@ -34,8 +34,11 @@ public final class MediaServer: Sendable {
             throw ServerError("a token is made of letters, digits and -._~+/= only (RFC 6750)")
         }
         self.configuration = configuration
+        if configuration.link != nil, let ports = configuration.udpPorts, ports.count == 1 {
+            throw ServerError("behind a link every peer has a relay of its own: one UDP port is not enough, name a range")
+        }
         let link = configuration.link.map {
-            LabLink(forward: $0.forward, backward: $0.backward, addresses: configuration.call.localAddresses)
+            LabLink(configuration, forward: $0.forward, backward: $0.backward)
         }
         let film = MediaStream(name: StreamDirectory.film) { stream in
             FilmSource(
@@ -66,6 +69,19 @@ public final class MediaServer: Sendable {
     /// - Throws: ``ServerError`` where the port is taken, the host is no address of this machine, or the certificate
     ///   cannot be used.
     public func start() async throws -> String {
+        if let ports = configuration.udpPorts, ports.count == 1 {
+            do {
+                await registry.use(
+                    try await SharedPort(hosts: configuration.call.localAddresses, port: ports.lowerBound))
+            } catch { throw ServerError("the UDP port \(ports.lowerBound) cannot be used: \(error)") }
+        }
+        do { return try await serve() } catch {
+            await registry.close()
+            throw error
+        }
+    }
+
+    private func serve() async throws -> String {
         let (running, continuation) = AsyncStream.makeStream(of: (any Channel).self)
         let builder = try serverBuilder()
         let application = Application(

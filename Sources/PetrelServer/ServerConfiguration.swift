@@ -25,6 +25,9 @@ public struct ServerConfiguration: Sendable {
     public var stampsPictures = false
     /// The network that lies between every browser and its peer: from the browser to the peer, and back.
     public var link: (forward: LinkDescription, backward: LinkDescription)?
+    /// The UDP ports that media takes: a range of which each peer takes one at each address, or one port alone, which
+    /// all peers share. Nil: any that is free. ``call`` leaves its own `udpPorts` and `sharedPort` alone then.
+    public var udpPorts: ClosedRange<UInt16>?
     /// STUN and TURN servers that are named to clients.
     public var iceServers: [ICEServer] = []
     /// How each call is set up.

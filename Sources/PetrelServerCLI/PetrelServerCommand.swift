@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
 internal import Logging
+internal import Petrel
 internal import PetrelDevices
 internal import PetrelLab
 internal import PetrelServer
@@ -29,6 +30,18 @@ struct PetrelServerCommand: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp("A bearer token that clients must show; may be given more than once.", valueName: "token"))
     var token: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "The address of this machine outside a NAT, for clients from there; may be given more than once.",
+            valueName: "ip"))
+    var publicIP: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "The UDP ports for media: a range such as 50000-50100, or one port that all peers share.",
+            valueName: "ports"), transform: PetrelServerCommand.ports)
+    var udpPorts: ClosedRange<UInt16>?
 
     @Option(help: "The most peers at a time.")
     var maxPeers = 16
@@ -61,6 +74,14 @@ struct PetrelServerCommand: AsyncParsableCommand {
 
     @Option(help: "How much is logged on standard error: debug, info, warning or error.")
     var log = "info"
+
+    /// `50000-50100`, or `50000`.
+    @Sendable static func ports(_ text: String) throws -> ClosedRange<UInt16> {
+        let parts = text.split(separator: "-", omittingEmptySubsequences: false).map { UInt16($0) }
+        guard let first = parts.first ?? nil, let last = parts.last ?? nil, parts.count <= 2, first > 0, first <= last
+        else { throw ValidationError("--udp-ports \(text): a port such as 50000, or a range such as 50000-50100") }
+        return first...last
+    }
 
     func validate() throws {
         guard (0...65_535).contains(port) else { throw ValidationError("--port \(port): 0 to 65535 are possible") }
@@ -100,6 +121,8 @@ struct PetrelServerCommand: AsyncParsableCommand {
         if let cert, let key { configuration.certificate = (cert, key) }
         configuration.tokens = token
         configuration.maximumPeers = maxPeers
+        configuration.udpPorts = udpPorts
+        configuration.call.publicAddresses = publicIP
         configuration.framesPerSecond = fps
         configuration.stampsPictures = stamp
         configuration.logger = Logger(label: "petrel-server")

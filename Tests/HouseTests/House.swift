@@ -83,7 +83,7 @@ enum House {
                 "Logging", "Foundation",
             ]),
         "PetrelServerCLI": Room(
-            level: 5, arrows: ["PetrelServer", "PetrelLab", "PetrelDevices", "PetrelTools"],
+            level: 5, arrows: ["PetrelServer", "Petrel", "PetrelLab", "PetrelDevices", "PetrelTools"],
             foreign: system.union(["ArgumentParser", "Logging", "Foundation"])),
         "PetrelCLI": Room(
             level: 5,

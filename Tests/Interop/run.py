@@ -28,6 +28,7 @@ STACKS = {
     "firefox": ("firefox", "Firefox"),
     "aiortc": ("stacks", None),
     "gstreamer": ("stacks", None),
+    "whip": ("whip_pyav", None),
 }
 
 
@@ -62,7 +63,7 @@ def cases(stack, context):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stacks", nargs="*", metavar="stack", help="chromium, firefox, aiortc, gstreamer; all without")
+    parser.add_argument("stacks", nargs="*", metavar="stack", help=", ".join(STACKS) + "; all without")
     parser.add_argument("--program", default=os.path.join(ROOT, ".build/release/petrel"))
     parser.add_argument("--folder", default=os.path.join(ROOT, ".build/interop"), help="what the ends saw and heard")
     parser.add_argument("--quick", action="store_true", help="the cases of CI")

@@ -55,6 +55,7 @@ import Testing
         ("a=ice-pwd:vw5LmwG4y/e6dPP/zAP9Gp5k\r\n", .missingICECredentials), ("a=ice-ufrag:abc\r\n", .badICECredentials),
         ("a=ice-ufrag:abcd\r\na=ice-pwd:short\r\n", .badICECredentials),
         ("a=ice-ufrag:abcd\r\na=ice-ufrag:efgh\r\n", .badICECredentials),
+        ("m=audio 9 RTP/AVP 0\r\na=mid:a\r\nm=audio 9 RTP/AVP 0\r\na=mid:a\r\n", .duplicateMID),
         ("a=candidate:1\u{0}\r\n", .controlCharacter), ("a=candidate:1\rm=audio\r\n", .controlCharacter),
         ("m=audio 9 RTP/AVP 0\r\na=mid:a b\r\n", .badMID),
         ("a=candidate:" + String(repeating: "x", count: 600) + "\r\n", .lineTooLong),

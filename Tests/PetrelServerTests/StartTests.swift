@@ -5,6 +5,7 @@ import NIOPosix
 import NIOSSL
 import Petrel
 import PetrelIO
+import PetrelLab
 import PetrelServer
 import Testing
 
@@ -42,6 +43,73 @@ extension ServerTests {
             #expect(noKey.hasPrefix("the key /nowhere/key.pem cannot be read: "), "\(noKey)")
             let noCertificate = await failure { $0.certificate = (folder.key, folder.key) }
             #expect(noCertificate.contains("cannot be"), "\(noCertificate)")
+        }
+
+        /// One UDP port for all, and what is told of the machine's address outside.
+        @Test func peersShareAPort() async throws {
+            let port = try await SharedPort(host: "127.0.0.1")
+            let number = port.port
+            await port.close()
+            try await withServer {
+                $0.udpPorts = number...number
+                $0.call.publicAddresses = ["203.0.113.7/127.0.0.1"]
+            } _: { client, server in
+                try await withCaller(sends: false) { first in
+                    try await withCaller(sends: true) { second in
+                        let replies = [
+                            try await first.dial(client, "/call"), try await second.dial(client, "/call?media=echo"),
+                        ]
+                        for reply in replies {
+                            let places = Set(
+                                Description.candidates(reply.body).map {
+                                    $0.split(separator: " ")[4...5].joined(separator: " ")
+                                })
+                            #expect(places == ["127.0.0.1 \(number)", "203.0.113.7 \(number)"])
+                        }
+                        try await first.media(20)
+                        try await second.media(20)
+                        let taken = await failure {
+                            $0.udpPorts = number...number
+                            $0.call.localAddresses = ["127.0.0.1"]
+                        }
+                        #expect(taken.contains("the UDP port \(number) cannot be used"), "\(taken)")
+                        #expect(await server.peers == 2)
+                    }
+                }
+            }
+            // It is free again.
+            let again = try await SharedPort(host: "127.0.0.1", port: number)
+            await again.close()
+        }
+
+        @Test func portsOfARange() async throws {
+            try await withServer { $0.udpPorts = 40_000...49_999 } _: { client, _ in
+                try await withCaller(sends: false) { caller in
+                    let reply = try await caller.dial(client, "/call")
+                    for candidate in Description.candidates(reply.body) {
+                        #expect((40_000...49_999).contains(Int(candidate.split(separator: " ")[5]) ?? 0))
+                    }
+                    try await caller.media()
+                }
+            }
+            // The relay stands in its place, and obeys as well.
+            try await withServer {
+                $0.udpPorts = 40_000...49_999
+                $0.link = try? LabProfile.link("delay=1")
+            } _: { client, _ in
+                try await withCaller(sends: false) { caller in
+                    let reply = try await caller.dial(client, "/call")
+                    for candidate in Description.candidates(reply.body) {
+                        #expect((40_000...49_999).contains(Int(candidate.split(separator: " ")[5]) ?? 0))
+                    }
+                    try await caller.media()
+                }
+            }
+            #expect(
+                await failure {
+                    $0.udpPorts = 40_000...40_000
+                    $0.link = try? LabProfile.link("delay=1")
+                }.contains("name a range"))
         }
 
         @Test func theAddressOfIPv6IsInBrackets() async throws {

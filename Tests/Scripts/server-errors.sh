@@ -48,6 +48,9 @@ expect "the certificate /nowhere/a.pem cannot be read" --port 0 --video testcard
 expect "--link: " --port 0 --link delai=5
 expect "column 10: unknown setting 'los'" --port 0 --link delay=20,los=5
 expect "--max-peers 0: 1 to 1000 are possible" --max-peers 0
+expect "--udp-ports 9-5: a port such as 50000" --udp-ports 9-5
+expect "--udp-ports 0: a port such as 50000" --udp-ports 0
+expect "name a range" --port 0 --video testcard --audio builtin --udp-ports 50000 --link delay=5
 expect "--ice-server http://a" --ice-server http://a
 expect "/nowhere/film.mp4 cannot be read" --port 0 --video /nowhere/film.mp4
 expect "/nowhere/speech.mp3 cannot be read" --port 0 --video testcard --audio /nowhere/speech.mp3

@@ -20,9 +20,17 @@ final class LabLink: Sendable {
     /// Where browsers reach the relays: on the first of these addresses, or where there is none on the first of this
     /// machine that others see.
     private let face: TransportAddress
+    /// The ports that a relay may have there; nil: any.
+    private let ports: ClosedRange<UInt16>?
+    /// The address that browsers are told in its place: that of a NAT in front of this machine.
+    private let publicAddress: TransportAddress?
 
-    init(forward: LinkDescription, backward: LinkDescription, addresses: [String]) {
-        let own = addresses.lazy.compactMap { TransportAddress($0, port: 0) }.first
+    init(_ configuration: ServerConfiguration, forward: LinkDescription, backward: LinkDescription) {
+        ports = configuration.udpPorts
+        publicAddress = configuration.call.publicAddresses.lazy.compactMap { text in
+            TransportAddress(String(text.prefix { $0 != "/" }), port: 0)
+        }.first
+        let own = configuration.call.localAddresses.lazy.compactMap { TransportAddress($0, port: 0) }.first
         face = own ?? Self.outside ?? TransportAddress(ipv4: 0x7F00_0001, port: 0)
         state = Lock(State(forward: forward, backward: backward))
     }
@@ -35,7 +43,7 @@ final class LabLink: Sendable {
             forward: forward, backward: backward, seed: UInt64.random(in: 1...UInt64.max))
         // The peer itself is behind the relay, on the loopback interface.
         configuration.faceTowardsA = face
-        let relay = try LiveRelay(configuration)
+        let relay = try bind(configuration)
         try relay.start()
         let id = state.withLock { state in
             state.next += 1
@@ -46,6 +54,24 @@ final class LabLink: Sendable {
             return state.next
         }
         return (relay, id)
+    }
+
+    private func bind(_ configuration: LiveRelay.Configuration) throws(LiveRelayError) -> LiveRelay {
+        guard let ports else { return try LiveRelay(configuration) }
+        var configuration = configuration
+        for port in ports.dropLast() {
+            configuration.faceTowardsA.port = port
+            if let relay = try? LiveRelay(configuration) { return relay }
+        }
+        configuration.faceTowardsA.port = ports.upperBound
+        return try LiveRelay(configuration)
+    }
+
+    /// What a browser is told of where a relay is.
+    func address(of relay: LiveRelay) -> TransportAddress {
+        var address = publicAddress ?? relay.face(for: .b)
+        address.port = relay.face(for: .b).port
+        return address
     }
 
     func remove(_ id: Int) {

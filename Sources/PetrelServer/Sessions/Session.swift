@@ -26,7 +26,9 @@ actor Session {
     nonisolated var path: String { collection + id }
 
     let call: Call
-    let relay: LiveRelay?
+    /// The relay between the other side and the call, and the address that the other side is told of it.
+    private let relay: LiveRelay?
+    private let relayAddress: TransportAddress?
     private let logger: Logger
     /// The last offer of the other side: an ICE restart by PATCH changes its credentials alone.
     var offer: SessionDescription
@@ -42,11 +44,12 @@ actor Session {
     private var hasEnded = false
 
     init(
-        id: String, collection: String, owner: BearerTokens.Holder, media: Media, call: Call, relay: LiveRelay?,
-        offer: SessionDescription, logger: Logger
+        id: String, collection: String, owner: BearerTokens.Holder, media: Media, call: Call,
+        relay: (relay: LiveRelay, address: TransportAddress)?, offer: SessionDescription, logger: Logger
     ) {
         (self.id, self.collection, self.owner, self.media) = (id, collection, owner, media)
-        (self.call, self.relay, self.offer, self.logger) = (call, relay, offer, logger)
+        (self.call, self.offer, self.logger) = (call, offer, logger)
+        (self.relay, relayAddress) = (relay?.relay, relay?.address)
         source =
             switch media {
             case .plays(let stream): stream
@@ -94,12 +97,12 @@ actor Session {
         offer = new
         await removeTracks(notIn: try SessionDescription(parsing: answer))
         if let viewer { viewer.stream.change(viewer.id, video: video, audio: audio) }
-        guard let relay else { return answer }
+        guard let relay, let relayAddress else { return answer }
         // The relay cannot learn where the peer is: it says nothing before a browser that trickles has shown itself.
         let own = try SessionDescription(parsing: answer).media.lazy.flatMap(\.candidates)
             .compactMap { ICECandidate($0) }.first
         if let own { relay.setPeer(own.address, for: .b) }
-        return CandidateRewriter.rewrite(sessionDescription: answer, to: relay.face(for: .b))
+        return CandidateRewriter.rewrite(sessionDescription: answer, to: relayAddress)
     }
 
     /// Adds what is to be sent, once there is a section for it.

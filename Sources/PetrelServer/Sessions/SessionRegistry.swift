@@ -16,6 +16,8 @@ actor SessionRegistry {
     /// Peers that are being made take a place as well.
     private var reserved = 0
     private var isClosed = false
+    /// The one UDP port of all peers, where they share one.
+    private var sharedPort: SharedPort?
 
     init(_ configuration: ServerConfiguration, link: LabLink?, streams: StreamDirectory) {
         self.configuration = configuration
@@ -24,6 +26,9 @@ actor SessionRegistry {
         logger = configuration.logger
     }
 
+    /// All peers from now on use this port.
+    func use(_ port: SharedPort) { sharedPort = port }
+
     var count: Int { sessions.count + reserved }
 
     /// The session of a resource; nil where there is none. The other parts of the address are checked too: one and the
@@ -31,9 +36,6 @@ actor SessionRegistry {
     func session(_ id: String, in collection: String) -> Session? {
         sessions[id].flatMap { $0.collection == collection ? $0 : nil }
     }
-
-    /// What of the streams there is to see: the name, how many look, and whether somebody publishes it.
-    var sessionsByStream: [(name: String, viewers: Int)] { streams.all.map { ($0.name, $0.viewerCount) } }
 
     /// Makes a peer that answers an offer.
     /// - Throws: ``Refusal`` 503 where there is no place, 422 where nothing of the offer can be taken.
@@ -53,7 +55,8 @@ actor SessionRegistry {
             var random = RandomSource.system
             session = Session(
                 id: LocalTransport.randomName(40, using: &random), collection: collection, owner: owner, media: media,
-                call: try await Call(callConfiguration(behindRelay: relay != nil)), relay: relay?.relay, offer: offer,
+                call: try await Call(callConfiguration(behindRelay: relay != nil)),
+                relay: relay.flatMap { made in link.map { (made.relay, $0.address(of: made.relay)) } }, offer: offer,
                 logger: logger)
         } catch {
             if let relay { link?.remove(relay.id) }
@@ -80,10 +83,16 @@ actor SessionRegistry {
         call.logger = logger
         // Where this machine has no address that others see, its own browsers are all there are.
         if call.addressProfile == .server, !LabLink.machineHasOutside { call.addressProfile = .lab }
-        guard behindRelay else { return call }
-        // The relay is the only way to the peer.
-        call.addressProfile = .lab
-        call.localAddresses = ["127.0.0.1"]
+        if behindRelay {
+            // The relay is the only way to the peer.
+            call.addressProfile = .lab
+            call.localAddresses = ["127.0.0.1"]
+            call.publicAddresses = []
+        } else if let sharedPort {
+            (call.sharedPort, call.localAddresses) = (sharedPort, [])
+        } else if let ports = configuration.udpPorts {
+            call.udpPorts = ports
+        }
         return call
     }
 
@@ -133,6 +142,8 @@ actor SessionRegistry {
         await withTaskGroup(of: Void.self) { group in
             for session in all { group.addTask { await self.end(session, reason: "the server is being stopped") } }
         }
+        await sharedPort?.close()
+        sharedPort = nil
     }
 }
 
@@ -147,7 +158,7 @@ extension Refusal {
             case .badDescription, .badConfiguration: self.init(.unprocessableContent, "\(error)")
             case .wrongState: self.init(.conflict, "\(error)")
             case .closed: self = .nothingHere
-            case .noSocket, .library, .file, .failed: self = .busy("\(error)")
+            case .noSocket, .noFreePort, .library, .file, .failed: self = .busy("\(error)")
             }
         default: self.init(.internalServerError, "the request could not be done")
         }

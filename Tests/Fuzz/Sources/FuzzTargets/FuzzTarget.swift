@@ -11,6 +11,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case candidateLine = "candidate_line"
     case sdpParse = "sdp_parse"
     case sdpOfferToAnswer = "sdp_offer_to_answer"
+    case trickleFragment = "trickle_fragment"
     case demuxAndRTP = "demux_and_rtp"
     case rtcpCompound = "rtcp_compound"
     case twcc
@@ -32,6 +33,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .candidateLine: fuzzCandidateLine(input)
         case .sdpParse: fuzzSDPParse(input)
         case .sdpOfferToAnswer: fuzzSDPOfferToAnswer(input)
+        case .trickleFragment: fuzzTrickleFragment(input)
         case .demuxAndRTP: fuzzDemuxAndRTP(input)
         case .rtcpCompound: fuzzRTCPCompound(input)
         case .twcc: fuzzTWCC(input)
@@ -54,7 +56,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     /// The longest input that makes sense, in octets: a few datagrams, or a text that reaches the limits of its parser.
     public var maximumInput: Int {
         switch self {
-        case .sdpParse, .sdpOfferToAnswer: 65_536
+        case .sdpParse, .sdpOfferToAnswer, .trickleFragment: 65_536
         case .linkDescription: 8192
         case .wholePeer: 16_384
         case .iceAgent, .audioReceiver, .videoAssembler, .dtlsDatagram: 4096

@@ -19,6 +19,20 @@ func fuzzSDPParse(_ input: UnsafeRawBufferPointer) {
     require((try? again.text()) == printed, "printing is stable")
 }
 
+/// Fragments with candidates: what was read can be printed, and says the same again.
+func fuzzTrickleFragment(_ input: UnsafeRawBufferPointer) {
+    guard let fragment = try? TrickleFragment(parsing: text(input)) else { return }
+    guard let printed = try? fragment.text() else { return require(false, "what was read can be printed") }
+    guard let again = try? TrickleFragment(parsing: printed) else {
+        // The printed m= lines may be longer than those that were read.
+        return require(printed.utf8.count > TrickleFragment.maximumBytes, "what was printed can be read")
+    }
+    require(Set(again.candidates) == Set(fragment.candidates), "no candidate is lost")
+    require(again.candidates.count == fragment.candidates.count, "and none is doubled")
+    require(again.iceUfrag == fragment.iceUfrag && again.icePassword == fragment.icePassword, "the credentials stay")
+    require((try? again.text()) == printed, "printing is stable")
+}
+
 /// Offers and answers of a stranger against a negotiator of ours.
 ///
 /// The first octet says what is tried: bit 0: the text is an answer to our offer; bit 1: we have tracks; bit 2: after
