@@ -165,6 +165,9 @@ extension Peer {
         receivers[index].hasEnded = false
         let id = receivers[index].id
         let stream = receivers[index].stream
+        // Who sends nothing reports too (RFC 3550 section 6.4.2). Who does begins with its first packet, which its first
+        // report speaks of.
+        if reports.next == .distantFuture, !senders.contains(where: \.isActive) { reports.start(now: now) }
         switch stream.kind {
         case .audio:
             if milestones.firstAudioPacket == nil { milestones.firstAudioPacket = now }

@@ -94,6 +94,8 @@ struct HTTPClient: Sendable {
             SignalingError(
                 .unreachable, "\(address.place) cannot be reached: nobody answers there (is the server running?)")
         case .broken(let text): SignalingError(.unreachable, "\(address.place) cannot be reached: \(text)")
+        case .untrusted(let text) where text.contains("wrong version number"):
+            SignalingError(.untrusted, "\(address.place) speaks no TLS: is it http:// that you mean?")
         case .untrusted(let text):
             SignalingError(
                 .untrusted,
@@ -113,7 +115,7 @@ struct HTTPClient: Sendable {
     /// What a status that is not the one hoped for means, in a sentence.
     func refusal(_ answer: HTTPAnswer, from address: HTTPAddress, _ kind: StreamKind) -> SignalingError {
         let (status, place) = (answer.status, address.place)
-        let said = Self.detail(answer).map { ": it says '\($0)'" } ?? ""
+        let said = Self.detail(answer).map { " (it says '\($0)')" } ?? ""
         let retry = answer.headers["retry-after"].flatMap { Int($0) }.flatMap { (0...86_400).contains($0) ? $0 : nil }
         func error(_ reason: SignalingError.Reason, _ text: String) -> SignalingError {
             SignalingError(reason, text + said, status: status, retryAfter: retry)

@@ -37,6 +37,10 @@ extension LiveTests {
             try await eventually("pictures and sound") {
                 media.pictures.withLock { $0.count } > 20 && media.sounds.withLock { $0 } > 20
             }
+            // A server that only receives reports all the same (RFC 3550 section 6.4.2).
+            try await eventually("a receiver report") {
+                try await call.statistics().transport.remoteFractionLost != nil
+            }
             let stamps = media.pictures.withLock { $0 }.filter { $0 >= 0 }
             #expect(stamps == stamps.sorted() && Set(stamps).count > 15)
             try await session.end()

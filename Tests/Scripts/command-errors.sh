@@ -56,6 +56,20 @@ mkdir "$work/mine" && touch "$work/mine/letter"
 expect "something that is no report has that name" call --seconds 2 --video testcard --report "$work/mine"
 [ -e "$work/mine/letter" ] || { echo "FAILED: a folder that is no report was touched"; failures=$((failures + 1)); }
 
+touch "$work/noise.mp4.webm"
+# The client side of WHIP and WHEP; a whole stream is in whip-whep.py
+expect "'nonsense' is no address" publish testcard nonsense
+expect "no address of http or https" publish testcard ftp://host/whip/a
+expect "cannot be reached: nobody answers there" publish testcard http://127.0.0.1:1/whip/a
+expect "the token holds characters" publish testcard http://127.0.0.1:1/whip/a --token "a b"
+expect "$work/missing.mp4 cannot be read: No such file or directory" publish "$work/missing.mp4" http://127.0.0.1:1/whip/a
+expect "$work/noise.mp4 cannot be read: " publish "$work/noise.mp4" http://127.0.0.1:1/whip/a
+expect "a stream lasts from 1 to" play http://127.0.0.1:1/whep/a out.webm --seconds 0
+expect "should end in .webm" play http://127.0.0.1:1/whep/a out.mp4
+expect "/nowhere/out.webm cannot be written" play http://127.0.0.1:1/whep/a /nowhere/out.webm
+expect "cannot be reached: nobody answers there" play http://127.0.0.1:1/whep/a out.webm
+expect "exists already; --force replaces it" play http://127.0.0.1:1/whep/a "$work/noise.mp4.webm"
+
 if [ "$failures" -ne 0 ]; then
     echo "$failures checks of the command line failed"
     exit 1

@@ -61,6 +61,7 @@ public final class LiveScreen: Sendable {
     /// Prints a line above the table, which is drawn anew with the next snapshot.
     public func say(_ line: String) {
         let text = state.withLock { state in
+            guard isTerminal else { return line + "\n" }
             defer { state.drawn = 0 }
             return LiveTable.redraw([line], over: state.drawn, columns: Int.max)
         }
