@@ -8,7 +8,7 @@ import Testing
     /// A film of `seconds` with pictures at this rate and, where asked for, sound that is longer.
     private func film(_ folder: TestFolder, rate: String, sound: String?) throws -> String {
         let path = folder.file("film: a.mkv")
-        var arguments = ["-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=64x48:r=\(rate):d=1"]
+        var arguments = ["-nostdin", "-y", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=64x48:r=\(rate):d=1"]
         if let sound { arguments += ["-f", "lavfi", "-i", sound] }
         arguments += ["-c:v", "ffv1", "-c:a", "pcm_s16le", "file:" + path]
         let result = try run("ffmpeg", arguments)
