@@ -12,6 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+// OpenSSL's exit handler frees what other threads still use: an SDK cannot ask its program to end all calls before it
+// exits. Only the first initialisation of a process decides, hence here, before main (OPENSSL_init_crypto(3)).
+__attribute__((constructor)) static void petrel_keep_openssl_at_exit(void) {
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
+}
+
 // Certificates
 
 int petrel_certificate_make(int64_t not_before, int64_t not_after, const char *common_name, EVP_PKEY **key,
