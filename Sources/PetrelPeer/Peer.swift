@@ -62,6 +62,7 @@ public final class Peer {
     var pacer: Pacer
     var estimator: BandwidthEstimator
     var sentPackets: SentPacketLog
+    var losses = LossEstimator()
     var arrivals = ArrivalRecorder()
     var feedbackClock = FeedbackClock()
     var usesTransportFeedback = false
@@ -130,6 +131,9 @@ public final class Peer {
 
     /// The time to the other side and back, measured by RTCP and ICE; 100 ms while nothing is known.
     var roundTripTime: TimeDelta { roundTrip ?? agent.statistics.currentRoundTripTime ?? .milliseconds(100) }
+
+    /// What feedback told of the path towards the other side, for repair.
+    var linkState: LinkState { losses.state(roundTrip: roundTripTime) }
 
     func change(to new: PeerState, _ reason: PeerFailure? = nil) {
         guard state != new, state != .closed else { return }

@@ -66,7 +66,8 @@ def publish(url, wav, seconds, folder, with_video, is_client):
         frame = av.AudioFrame(format="s16", layout="stereo", samples=SAMPLES)
         frame.planes[0].update(numpy.repeat(numpy.frombuffer(part, "<i2"), 2).tobytes())
         frame.sample_rate, frame.pts, frame.time_base = 48000, count * SAMPLES, fractions.Fraction(1, 48000)
-        folder.audio("sent", part)
+        if due is not None:  # What was said while the muxer connected has no time of its own.
+            folder.audio("sent", part)
         for packet in audio.encode(frame):
             container.mux(packet)  # The first of these connects.
         if video and count % 2 == 0:
