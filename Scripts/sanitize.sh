@@ -11,14 +11,14 @@ cd "$(dirname "$0")/.."
 sanitizer="${1:-}"
 case "$sanitizer" in
 address) filter="${2:-.}" ;;
-thread) filter="${2:-^(PetrelTests|PetrelLabTests|PetrelToolsTests)\.}" ;;
+thread) filter="${2:-^(PetrelTests|PetrelLabTests|PetrelToolsTests|PetrelSignalingTests|PetrelServerTests)\.}" ;;
 *)
     echo "use: Scripts/sanitize.sh address|thread [FILTER]" >&2
     exit 2
     ;;
 esac
 scratch="${BUILD:-.build}-$sanitizer"
-export PETREL_PATIENCE="${PETREL_PATIENCE:-4}" PETREL_CYCLES="${PETREL_CYCLES:-50}" PETREL_SANITIZER="$sanitizer"
+export PETREL_SERVER=1 PETREL_PATIENCE="${PETREL_PATIENCE:-4}" PETREL_CYCLES="${PETREL_CYCLES:-50}" PETREL_SANITIZER="$sanitizer"
 # Their own exit code, since a test process that ends well would hide what was found on the way.
 # A small quarantine, since some tests look at the memory of the process.
 export ASAN_OPTIONS="detect_leaks=1:exitcode=66:quarantine_size_mb=16:${ASAN_OPTIONS:-}"

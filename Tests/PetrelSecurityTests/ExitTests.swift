@@ -19,7 +19,7 @@ struct ExitTests {
                         }
                     }
                 }
-                Thread.sleep(forTimeInterval: 0.05)
+                try await Task.sleep(for: .milliseconds(50))
                 exit(7)
             }
         }

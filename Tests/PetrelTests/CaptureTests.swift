@@ -76,7 +76,11 @@ extension LiveTests {
                 try await pair.a.addAudio()
                 try await pair.b.addAudio(TestSpeechSource())
                 try await pair.connect()
-                try await eventually("media both ways") { pair.atB.pictures > 20 && pair.atA.recentPeak > 1000 }
+                // 10 ms each: enough sound for 20 packets and more, however soon it is loud.
+                try await eventually("media both ways") {
+                    pair.atB.pictures > 20 && pair.atA.recentPeak > 1000
+                        && pair.atA.seen.withLock { $0.blocks } > 100
+                }
             }
             try readByWireshark(path)
             return try read(path)

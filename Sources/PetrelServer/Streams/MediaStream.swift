@@ -61,12 +61,13 @@ final class MediaStream: Sendable {
         idle?.stop()
     }
 
+    // Under the lock: a track only puts what it is sent aside for its encoder.
     func show(_ picture: I420Buffer) {
-        for viewer in state.withLock({ $0.viewers }) { viewer.video?.send(picture) }
+        state.withLock { state in for viewer in state.viewers { viewer.video?.send(picture) } }
     }
 
     func play(_ samples: [Int16]) {
-        for viewer in state.withLock({ $0.viewers }) { viewer.audio?.send(samples) }
+        state.withLock { state in for viewer in state.viewers { viewer.audio?.send(samples) } }
     }
 }
 
