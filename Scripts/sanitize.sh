@@ -21,7 +21,7 @@ scratch="${BUILD:-.build}-$sanitizer"
 export PETREL_SERVER=1 PETREL_PATIENCE="${PETREL_PATIENCE:-4}" PETREL_CYCLES="${PETREL_CYCLES:-50}" PETREL_SANITIZER="$sanitizer"
 # Their own exit code, since a test process that ends well would hide what was found on the way.
 # A small quarantine, since some tests look at the memory of the process.
-export ASAN_OPTIONS="detect_leaks=1:exitcode=66:quarantine_size_mb=16:${ASAN_OPTIONS:-}"
+export ASAN_OPTIONS="detect_leaks=1:exitcode=66:quarantine_size_mb=16:suppressions=$PWD/Scripts/asan.txt:${ASAN_OPTIONS:-}"
 export TSAN_OPTIONS="halt_on_error=0:exitcode=66:suppressions=$PWD/Scripts/tsan.txt:${TSAN_OPTIONS:-}"
 
 export LSAN_OPTIONS="suppressions=$PWD/Scripts/lsan.txt:print_suppressions=0:${LSAN_OPTIONS:-}"
