@@ -40,8 +40,8 @@ import Testing
     static func listen(_ call: VirtualCall, to peer: Peer) -> Spoken {
         let spoken = Spoken()
         let own = peer === call.callerPeer ? VirtualCall.callerAddress : VirtualCall.calleeAddress
-        peer.plaintextTap = { packet, from, _ in
-            guard from == own, packet.count > 1, (192...223).contains(packet[1]),
+        peer.plaintextTap = { [weak call] packet, from, _ in
+            guard let call, from == own, packet.count > 1, (192...223).contains(packet[1]),
                 let packets = try? RTCPCompound.parse(packet.bytes)
             else { return }
             for packet in packets {
