@@ -128,7 +128,9 @@ struct PetrelServerCommand: AsyncParsableCommand {
         configuration.logger = Logger(label: "petrel-server")
         configuration.iceServers = try iceServer.map { text in
             guard let server = ICEServer(text) else {
-                throw ValidationError("--ice-server \(text): stun:HOST or turn:HOST;USER;PASSWORD are possible")
+                // Behind the first ';' a password may stand, which is nothing for a terminal or a log.
+                let url = text.prefix { $0 != ";" }
+                throw ValidationError("--ice-server \(url): stun:HOST or turn:HOST;USER;PASSWORD are possible")
             }
             return server
         }
