@@ -74,8 +74,9 @@ public struct ICEServer: Sendable, Hashable {
 public struct ServerLimits: Sendable {
     /// Connections at a time; others wait until one is free. Each costs a file descriptor and some 10 kB.
     public var connections = 2048
-    /// Seconds within which a request must have come whole, and after which a connection without one is closed. A
-    /// client that is slower keeps a connection for as long.
+    /// Seconds after which a connection is over that has not brought a whole request since it began, or since its last
+    /// answer; four fifths of it are for the request, the rest is for the answer 408. Also those within which an answer
+    /// must have been read. A client that is slower keeps a connection for as long.
     public var requestSeconds = 10.0
     /// Octets of one header field, and of all of them: what a connection may make the server hold.
     public var headerFieldBytes = 16 * 1024
