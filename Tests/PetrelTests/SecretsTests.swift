@@ -163,9 +163,11 @@ extension LiveTests {
                 }
             }
             #expect(refused > 100, "\(refused) were refused")
-            try await pair.connect()
+            if let answer = try? await pair.b.answer(offer) { try await pair.a.accept(answer: answer) }
+            try await Task.sleep(for: .milliseconds(500))
             await pair.close()
             shown += lines.withLock { $0 }
+            #expect(lines.withLock { $0 }.contains { $0.contains("call state") }, "there is a log")
             for text in shown {
                 let isClean = text.unicodeScalars.allSatisfy { scalar in
                     switch scalar.value {
