@@ -29,7 +29,7 @@ public struct ServerConfiguration: Sendable {
     /// all peers share. Nil: any that is free. ``call`` leaves its own `udpPorts` and `sharedPort` alone then.
     public var udpPorts: ClosedRange<UInt16>?
     /// STUN and TURN servers that are named to clients.
-    public var iceServers: [ICEServer] = []
+    public var iceServers: [NamedICEServer] = []
     /// How each call is set up.
     public var call = CallConfiguration()
     /// How much a client may take.
@@ -41,7 +41,7 @@ public struct ServerConfiguration: Sendable {
 }
 
 /// A STUN or TURN server, as a `Link` header names it (RFC 9725 section 4.6).
-public struct ICEServer: Sendable, Hashable {
+public struct NamedICEServer: Sendable, Hashable {
     /// As `stun:stun.example.net` or `turn:turn.example.net?transport=udp`.
     public var url: String
     /// For TURN.

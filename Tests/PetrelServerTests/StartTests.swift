@@ -185,7 +185,7 @@ extension ServerTests {
             let lines = Lock([String]())
             try await withServer {
                 $0.tokens = ["canary-token"]
-                $0.iceServers = ["turn:turn.example.net;user;canary-password"].compactMap { ICEServer($0) }
+                $0.iceServers = ["turn:turn.example.net;user;canary-password"].compactMap { NamedICEServer($0) }
                 $0.logger = Logger(label: "test") { _ in Collector(lines: lines) }
                 $0.logger.logLevel = .trace
             } _: { client, _ in
