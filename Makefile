@@ -85,6 +85,11 @@ bench-browser:
 	Scripts/build.sh release petrel "$(BUILD)"
 	.venv/bin/python Tests/Interop/control.py --program "$(BUILD)/release/petrel" $(ARGS)
 
+## fuzz: what takes in bytes of a stranger, with libFuzzer (Linux; ARGS="60 stun ice_agent", seconds a target and targets)
+.PHONY: fuzz
+fuzz:
+	BUILD="$(BUILD)/fuzz" Scripts/fuzz.sh $(ARGS)
+
 ## alloc-test: count heap allocations of the packet path (release build; Linux)
 .PHONY: alloc-test
 alloc-test:

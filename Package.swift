@@ -64,6 +64,7 @@ let serverTargets: [Target] = [
             .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
             .product(name: "NIOSSL", package: "swift-nio-ssl"),
             .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOHTTP1", package: "swift-nio"),
             .product(name: "Logging", package: "swift-log"),
         ],
         // The page becomes part of the program.
@@ -209,7 +210,10 @@ let package = Package(
             ]),
         tests(
             "Petrel",
-            ["Petrel", "PetrelCore", "PetrelCodecs", "PetrelIO", .product(name: "Logging", package: "swift-log")]),
+            [
+                "Petrel", "PetrelCore", "PetrelCodecs", "PetrelIO", "PetrelPeer", "PetrelSecurity", "COpenSSL",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         tests("PetrelSignaling", ["PetrelSignaling", "Petrel", "PetrelSDP", "PetrelCodecs", "PetrelCore", "PetrelIO"]),
         tests("PetrelTools", ["PetrelTools", "PetrelDevices", "PetrelCodecs", "PetrelCore"]),
         tests("PetrelDevices", ["PetrelDevices", "PetrelCodecs"]),

@@ -19,7 +19,7 @@ if [[ "${1:-}" =~ ^[0-9]+$ ]]; then
     shift
 fi
 known="stun candidate_line sdp_parse sdp_offer_to_answer trickle_fragment demux_and_rtp rtcp_compound twcc rtx opus_toc vp8_descriptor
-dtls_datagram srtp_open ice_agent audio_receiver video_assembler link_description whole_peer"
+dtls_datagram srtp_open ice_agent port_routes audio_receiver video_assembler link_description whole_peer"
 targets=("$@")
 # shellcheck disable=SC2206 # a list of words
 [ "${#targets[@]}" -gt 0 ] || targets=($known)
@@ -67,7 +67,7 @@ for target in "${targets[@]}"; do
     case "$target" in
     sdp_parse | sdp_offer_to_answer | trickle_fragment) length=65536 dictionary=sdp ;;
     candidate_line) length=2000 dictionary=candidate ;;
-    stun | ice_agent) length=4096 dictionary=stun ;;
+    stun | ice_agent | port_routes) length=4096 dictionary=stun ;;
     rtcp_compound | twcc) length=2000 dictionary=rtcp ;;
     dtls_datagram) length=4096 dictionary=dtls ;;
     link_description) length=8192 dictionary=link ;;

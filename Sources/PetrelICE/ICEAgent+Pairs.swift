@@ -119,7 +119,13 @@ extension ICEAgent {
 
     /// Whether it is valid, and was lately enough for media.
     func hasConsent(_ pair: CandidatePair, now: Instant) -> Bool {
-        pair.isValid && pair.lastResponse.map { now - $0 < ICETiming.consentLifetime } ?? false
+        pair.isValid && consentBegan(pair).map { now - $0 < ICETiming.consentLifetime } ?? false
+    }
+
+    /// What the time of consent is counted from: the last answer to a check of ours; for a lite agent, which makes none,
+    /// the last that was heard and authentic.
+    func consentBegan(_ pair: CandidatePair) -> Instant? {
+        configuration.isLite ? pair.lastHeard : pair.lastResponse
     }
 
     /// The valid pair of the current generation with the highest priority.

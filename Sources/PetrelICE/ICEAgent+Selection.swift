@@ -137,7 +137,6 @@ extension ICEAgent {
 
     /// A lite agent makes no checks: a request is all it ever learns (RFC 8445 section 7.3.2).
     mutating func noteRequestLite(_ index: Int, useCandidate: Bool, now: Instant) {
-        pairs[index].lastResponse = now
         guard useCandidate else { return }
         pairs[index].state = .succeeded
         if current.firstValidAt == nil { current.firstValidAt = now }

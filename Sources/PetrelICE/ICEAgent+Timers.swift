@@ -32,9 +32,10 @@ extension ICEAgent {
         removePairs { $0.generation == number }
     }
 
-    /// When consent for a pair in use runs out. A lite agent sends no checks; it lives on those it receives.
+    /// When consent for a pair in use runs out. A lite agent answers checks of consent and sends none (RFC 7675): it lives
+    /// on what it receives, checks or media, and so knows a peer that has vanished.
     private func consentExpiry(_ pair: CandidatePair) -> Instant {
-        pair.lastResponse.map { $0 + ICETiming.consentLifetime } ?? .distantFuture
+        consentBegan(pair).map { $0 + ICETiming.consentLifetime } ?? .distantFuture
     }
 
     /// RFC 7675 section 5.1.

@@ -299,6 +299,7 @@ extension Peer {
                     mid: section.mid))
             senders[index].isActive = true
             senders[index].acceptsNack = codec.feedback.contains(.nack)
+            senders[index].wantsOpusFEC = codec.opus?.usesInbandFEC ?? false
         }
     }
 

@@ -15,6 +15,12 @@ extension Peer {
         return senders[track.number].isActive
     }
 
+    /// Whether the other side asks for Opus with forward error correction in `track` (`useinbandfec`, RFC 7587 section
+    /// 6.1), as it was negotiated last. Without it an encoder must not make any.
+    public func wantsOpusFEC(_ track: LocalTrackID) -> Bool {
+        senders.indices.contains(track.number) && senders[track.number].wantsOpusFEC
+    }
+
     /// Sends one encoded VP8 frame.
     /// - Parameters:
     ///   - captured: when it was captured, on the clock of `now`.

@@ -166,6 +166,8 @@ struct Sender {
     var isRemoved = false
     /// Feedback the other side may send for it.
     var acceptsNack = false
+    /// The other side asks for Opus with forward error correction (`useinbandfec`, RFC 7587 section 6.1).
+    var wantsOpusFEC = false
     var lastFIR: UInt8?
     var lastKeyFrameRequest: Instant?
     var sentAny = false

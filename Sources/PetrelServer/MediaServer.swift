@@ -128,7 +128,6 @@ public final class MediaServer: Sendable {
         let http = HTTPServerBuilder.http1(
             configuration: HTTP1Channel.Configuration(
                 additionalChannelHandlers: [RequestWatch(seconds: limits.requestSeconds)],
-                idleTimeout: .milliseconds(Int64(limits.requestSeconds * 1000)),
                 httpDecoderConfiguration: HTTP1Channel.Configuration.DecoderConfiguration(
                     maxHeaderFieldSize: limits.headerFieldBytes, maxHeaderListSize: limits.headerBytes,
                     maxHeaderFieldCount: limits.headerFields)))

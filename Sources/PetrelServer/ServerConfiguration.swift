@@ -29,7 +29,7 @@ public struct ServerConfiguration: Sendable {
     /// all peers share. Nil: any that is free. ``call`` leaves its own `udpPorts` and `sharedPort` alone then.
     public var udpPorts: ClosedRange<UInt16>?
     /// STUN and TURN servers that are named to clients.
-    public var iceServers: [ICEServer] = []
+    public var iceServers: [NamedICEServer] = []
     /// How each call is set up.
     public var call = CallConfiguration()
     /// How much a client may take.
@@ -41,7 +41,7 @@ public struct ServerConfiguration: Sendable {
 }
 
 /// A STUN or TURN server, as a `Link` header names it (RFC 9725 section 4.6).
-public struct ICEServer: Sendable, Hashable {
+public struct NamedICEServer: Sendable, Hashable {
     /// As `stun:stun.example.net` or `turn:turn.example.net?transport=udp`.
     public var url: String
     /// For TURN.
@@ -74,8 +74,9 @@ public struct ICEServer: Sendable, Hashable {
 public struct ServerLimits: Sendable {
     /// Connections at a time; others wait until one is free. Each costs a file descriptor and some 10 kB.
     public var connections = 2048
-    /// Seconds within which a request must have come whole, and after which a connection without one is closed. A
-    /// client that is slower keeps a connection for as long.
+    /// Seconds after which a connection is over that has not brought a whole request since it began, or since its last
+    /// answer; four fifths of it are for the request, the rest is for the answer 408. Also those within which an answer
+    /// must have been read. A client that is slower keeps a connection for as long.
     public var requestSeconds = 10.0
     /// Octets of one header field, and of all of them: what a connection may make the server hold.
     public var headerFieldBytes = 16 * 1024

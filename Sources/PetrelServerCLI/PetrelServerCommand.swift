@@ -127,8 +127,10 @@ struct PetrelServerCommand: AsyncParsableCommand {
         configuration.stampsPictures = stamp
         configuration.logger = Logger(label: "petrel-server")
         configuration.iceServers = try iceServer.map { text in
-            guard let server = ICEServer(text) else {
-                throw ValidationError("--ice-server \(text): stun:HOST or turn:HOST;USER;PASSWORD are possible")
+            guard let server = NamedICEServer(text) else {
+                // Behind the first ';' a password may stand, which is nothing for a terminal or a log.
+                let url = text.prefix { $0 != ";" }
+                throw ValidationError("--ice-server \(url): stun:HOST or turn:HOST;USER;PASSWORD are possible")
             }
             return server
         }

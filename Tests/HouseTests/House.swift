@@ -79,7 +79,8 @@ enum House {
                 "PetrelTools",
             ],
             foreign: [
-                "Hummingbird", "HummingbirdCore", "HummingbirdTLS", "HTTPTypes", "NIOHTTPTypes", "NIOSSL", "NIOCore",
+                "Hummingbird", "HummingbirdCore", "HummingbirdTLS", "HTTPTypes", "NIOHTTPTypes", "NIOHTTP1", "NIOSSL",
+                "NIOCore",
                 "Logging", "Foundation",
             ]),
         "PetrelServerCLI": Room(

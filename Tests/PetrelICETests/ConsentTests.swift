@@ -47,6 +47,47 @@ import Testing
         }
     }
 
+    @Test func aLiteAgentLivesOnMediaAlone() {
+        // A peer that checks once and never again, as some publishers do: it answers none either.
+        var lite = ICEConfiguration()
+        lite.isLite = true
+        let link = VirtualLink(seed: 21, roundTrip: .milliseconds(40), configurations: (.init(), lite))
+        link.addHosts()
+        link.exchangeCredentials()
+        link.a.sendsMedia = true
+        link.run(until: .zero + .seconds(3)) { link.bothCompleted }
+        #expect(link.bothCompleted)
+        // Media of a goes on without its agent: STUN of a is lost, and so it would stop sending.
+        guard let path = link.a.agent.sendPath else {
+            Issue.record("no path")
+            return
+        }
+        link.a.sendsMedia = false
+        link.loses = { $0.bytes[0] < 4 }
+        // What is on its way still comes.
+        link.run(for: .seconds(1))
+        let heard = link.b.agent.statistics.requestsReceived
+        func publish(for seconds: Int) {
+            for _ in 0..<(seconds * 10) {
+                let packet = [0x80, 111] + [UInt8](repeating: 0, count: 60)
+                link.transmit(packet, from: path.local, of: link.a, to: path.remote)
+                link.run(for: .milliseconds(100))
+            }
+        }
+        publish(for: 120)
+        #expect(link.b.agent.statistics.requestsReceived == heard)
+        #expect(link.b.agent.state == .completed && link.b.agent.sendPath != nil, "it lives on media")
+        let last = link.b.mediaAccepted.last ?? .zero
+        link.run(for: .seconds(60))
+        // Then the publisher vanishes.
+        let failed = link.b.time(of: .failed) ?? .distantFuture
+        #expect(failed - last >= .seconds(29) && failed - last <= .seconds(30), "\(failed - last)")
+        #expect(link.b.agent.sendPath == nil && link.b.agent.state == .failed)
+        #expect(link.b.agent.statistics.requestsSent == 0)
+        let disconnected = link.b.events.last { $0.event == .stateChanged(.disconnected) }?.at ?? .distantFuture
+        #expect(disconnected > last && disconnected < failed)
+    }
+
     @Test func c09ExpiryIsExactFromTheLastResponse() {
         let link = VirtualLink.connected(media: true)
         link.run(for: .seconds(20))

@@ -18,6 +18,8 @@ import Testing
         /// RTCP packet types; feedback as type and format.
         var control: [String: Int] = [:]
         var startsWithoutReport = 0
+        /// Items of source descriptions by their types (RFC 3550 section 6.5): 1 is CNAME.
+        var descriptions: [UInt8: Int] = [:]
         private var seen = Set<[UInt16]>()
 
         func take(_ packet: UnsafeRawBufferPointer) {
@@ -36,17 +38,34 @@ import Testing
                 let type = packet[offset + 1]
                 let name = type >= 205 ? "\(type)/\(packet[offset] & 0x1F)" : "\(type)"
                 control[name, default: 0] += 1
-                offset += 4 * (Int(packet[offset + 2]) << 8 + Int(packet[offset + 3]) + 1)
+                let next = offset + 4 * (Int(packet[offset + 2]) << 8 + Int(packet[offset + 3]) + 1)
+                if type == 202 { takeDescriptions(packet, chunks: Int(packet[offset] & 0x1F), offset + 4, next) }
+                offset = next
+            }
+        }
+
+        private func takeDescriptions(_ packet: UnsafeRawBufferPointer, chunks: Int, _ start: Int, _ end: Int) {
+            var offset = start
+            for _ in 0..<chunks {
+                offset += 4
+                while offset + 1 < end, packet[offset] != 0 {
+                    descriptions[packet[offset], default: 0] += 1
+                    offset += 2 + Int(packet[offset + 1])
+                }
+                // The end of a chunk: zeros up to a word, one at the least.
+                offset = (offset / 4 + 1) * 4
             }
         }
     }
 
-    func traffic(_ rewrite: @escaping @Sendable (String) -> String) throws -> (
-        VirtualCall, caller: Traffic, callee: Traffic
-    ) {
+    func traffic(
+        offer rewrite: @escaping @Sendable (String) -> String,
+        answer rewriteAnswer: @escaping @Sendable (String) -> String = { $0 }
+    ) throws -> (VirtualCall, caller: Traffic, callee: Traffic) {
         var configuration = try VirtualCallConfiguration(link: "delay=20,loss=5")
         configuration.video = .synthetic(framesPerSecond: 30, bytesPerFrame: 3000, bytesPerKeyFrame: 10_000)
         configuration.rewriteOffer = rewrite
+        configuration.rewriteAnswer = rewriteAnswer
         let call = try VirtualCall(configuration)
         let sides = (Traffic(), Traffic())
         call.callerPeer.plaintextTap = { bytes, from, _ in
@@ -59,24 +78,42 @@ import Testing
 
     @Test("C54: a bare offer is answered with bare packets: no extension, no feedback, no retransmission, whole RTCP")
     func bare() throws {
-        let (call, caller, callee) = try traffic { offer in
-            let optional = ["a=rtcp-fb:", "a=extmap", "a=rtcp-rsize", "a=ssrc-group:FID", "a=rtpmap:97", "a=fmtp:97"]
-            return offer.split(separator: "\r\n").filter { line in !optional.contains { line.hasPrefix($0) } }
-                .map { $0.hasPrefix("m=video") ? Substring($0.replacing(" 97", with: "")) : $0 }
-                .joined(separator: "\r\n") + "\r\n"
-        }
+        let (call, caller, callee) = try traffic(offer: Self.bare)
         for (name, side) in [("caller", caller), ("callee", callee)] {
             #expect(Set(side.payloadTypes.keys) == [96, 111], "\(name)")
             #expect((side.payloadTypes[111] ?? 0) > 400, "\(name)")
             #expect(side.extended == 0 && side.retransmissions == 0 && side.startsWithoutReport == 0, "\(name)")
             #expect(Set(side.control.keys) == ["200", "202"], "\(name): \(side.control)")
+            #expect(Set(side.descriptions.keys) == [1], "\(name): \(side.descriptions)")
         }
         #expect(call.callerPeer.state == .connected)
     }
 
+    /// Without everything that has to be agreed on.
+    static func bare(_ description: String) -> String {
+        let optional = ["a=rtcp-fb:", "a=extmap", "a=rtcp-rsize", "a=ssrc-group:FID", "a=rtpmap:97", "a=fmtp:97"]
+        return description.split(separator: "\r\n").filter { line in !optional.contains { line.hasPrefix($0) } }
+            .map { $0.hasPrefix("m=video") ? Substring($0.replacing(" 97", with: "")) : $0 }
+            .joined(separator: "\r\n") + "\r\n"
+    }
+
+    @Test("C54: a bare answer to a full offer makes bare packets of the side that offered")
+    func bareAnswer() throws {
+        let (call, caller, callee) = try traffic(offer: { $0 }, answer: Self.bare)
+        #expect(Set(caller.payloadTypes.keys) == [96, 111])
+        #expect((caller.payloadTypes[111] ?? 0) > 400)
+        #expect(caller.extended == 0 && caller.retransmissions == 0 && caller.startsWithoutReport == 0)
+        #expect(Set(caller.control.keys) == ["200", "202"], "\(caller.control)")
+        #expect(Set(caller.descriptions.keys) == [1], "\(caller.descriptions)")
+        // The other side knows of all that it agreed to, and writes CNAME alone even so.
+        #expect(callee.extended > 500)
+        #expect(Set(callee.descriptions.keys) == [1], "\(callee.descriptions)")
+        #expect(call.callerPeer.state == .connected && call.seenByCallee.pictures.count > 50)
+    }
+
     @Test("C54, the control: with everything agreed on, everything is seen")
     func full() throws {
-        let (_, caller, _) = try traffic { $0 }
+        let (_, caller, _) = try traffic(offer: { $0 })
         #expect(Set(caller.payloadTypes.keys) == [96, 97, 111] && caller.extended > 500)
         #expect(caller.startsWithoutReport > 10)
         #expect(caller.control["205/1"] != nil && caller.control["205/15"] != nil, "\(caller.control)")
@@ -84,9 +121,9 @@ import Testing
 
     @Test("C54: an identification of the media section is written and believed only where it is agreed on")
     func midOnlyWhereAgreed() throws {
-        let (call, caller, _) = try traffic { offer in
+        let (call, caller, _) = try traffic(offer: { offer in
             offer.split(separator: "\r\n").filter { !$0.contains("sdes:mid") }.joined(separator: "\r\n") + "\r\n"
-        }
+        })
         #expect(caller.extended > 500, "the other extensions are there")
         #expect(call.callerPeer.senders.allSatisfy { $0.stream.parameters.extensions.mid == 0 })
         #expect(call.callerPeer.remoteExtensions.mid == 0)

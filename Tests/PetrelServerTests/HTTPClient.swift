@@ -1,4 +1,5 @@
 import Foundation
+import Testing
 
 #if canImport(Glibc)
     import Glibc
@@ -41,13 +42,18 @@ final class RawConnection {
 
     private let descriptor: Int32
 
-    init(port: Int) throws {
+    /// - Parameter receiveBuffer: octets that the system keeps for this end; nil: as many as it likes.
+    init(port: Int, receiveBuffer: Int32? = nil) throws {
         #if canImport(Glibc)
             descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         #else
             descriptor = socket(AF_INET, SOCK_STREAM, 0)
         #endif
         guard descriptor >= 0 else { throw Failure(description: "socket: \(String(cString: strerror(errno)))") }
+        if var receiveBuffer {
+            setsockopt(
+                descriptor, SOL_SOCKET, SO_RCVBUF, &receiveBuffer, socklen_t(MemoryLayout.size(ofValue: receiveBuffer)))
+        }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = UInt16(port).bigEndian
@@ -84,6 +90,20 @@ final class RawConnection {
             sent += count
         }
         return true
+    }
+
+    /// Sends `text` again and again, and looks meanwhile for an end.
+    /// - Returns: what came, and whether the other side ended.
+    func drip(_ text: String, every interval: Double, for seconds: Double) -> (text: String, hasEnded: Bool) {
+        var answer = ""
+        let end = Date().addingTimeInterval(seconds)
+        while Date() < end {
+            let isTaken = send(text)
+            let (more, hasEnded) = readAll(seconds: interval)
+            answer += more
+            if hasEnded || !isTaken { return (answer, true) }
+        }
+        return (answer, false)
     }
 
     /// Everything until the other side ends the connection, or nothing has come for `seconds`.
@@ -134,6 +154,8 @@ struct HTTPClient: Sendable {
             guard let reply = Reply(answer) else {
                 throw RawConnection.Failure(description: "no answer to \(method) \(path): \(answer.prefix(200))")
             }
+            // C74: the server redirects nowhere, whatever is asked.
+            #expect(!(300...399).contains(reply.status), "\(method) \(path) is redirected: \(reply.status)")
             return reply
         }
     }

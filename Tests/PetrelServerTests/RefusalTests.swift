@@ -143,7 +143,7 @@ extension ServerTests {
         @Test func serversForICEAreNamed() async throws {
             try await withServer {
                 $0.iceServers = ["stun:stun.example.net", "turn:turn.example.net?transport=udp;user;pass"].compactMap {
-                    ICEServer($0)
+                    NamedICEServer($0)
                 }
             } _: { client, _ in
                 try await withCaller(sends: false) { caller in
@@ -155,7 +155,7 @@ extension ServerTests {
                 }
             }
             for bad in ["http://a", "stun:", "turn:a;b", "stun:a>;b", "turn:a;b;c\"d", "stun:a b"] {
-                #expect(ICEServer(bad) == nil, "\(bad)")
+                #expect(NamedICEServer(bad) == nil, "\(bad)")
             }
         }
 

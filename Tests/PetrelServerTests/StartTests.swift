@@ -130,6 +130,7 @@ extension ServerTests {
             let folder = try PEMFolder()
             var configuration = ServerConfiguration()
             configuration.certificate = (folder.chain, folder.key)
+            configuration.limits.requestSeconds = 2
             configuration.logger.logLevel = .error
             let server = try MediaServer(configuration)
             let address = try await server.start()
@@ -138,6 +139,12 @@ extension ServerTests {
             let reply = try await secureGet(port: port, trusting: folder.chain)
             #expect(reply?.status == 200)
             #expect(reply?.json["version"] as? String == MediaServer.version)
+            // Who says nothing is ended in time, and is not waited for.
+            let (silent, hasEnded) = try await onThread {
+                let connection = try RawConnection(port: port)
+                return connection.readAll(seconds: 5 * Double(patience))
+            }
+            #expect(silent.isEmpty && hasEnded)
             // Who speaks without TLS gets nothing, and disturbs nobody.
             let plain = try await onThread {
                 let connection = try RawConnection(port: port)
@@ -178,6 +185,7 @@ extension ServerTests {
             let lines = Lock([String]())
             try await withServer {
                 $0.tokens = ["canary-token"]
+                $0.iceServers = ["turn:turn.example.net;user;canary-password"].compactMap { NamedICEServer($0) }
                 $0.logger = Logger(label: "test") { _ in Collector(lines: lines) }
                 $0.logger.logLevel = .trace
             } _: { client, _ in
@@ -188,13 +196,37 @@ extension ServerTests {
                     try await caller.media()
                     let location = try #require(reply.headers["location"])
                     _ = try await client.patch(location, "a=ice-pwd:canary\r\n", ifMatch: "*")
-                    let all = try await client.get(location + "/statistics").body
+                    var shown = try await client.get(location + "/statistics").body
+                    shown += try await client.get("/status").body
+                    // Broken copies of the offer and of a fragment, and tokens that are nearly right.
+                    var refusals = 0
+                    for line in Description.lines(offer) {
+                        for broken in [
+                            line + "\u{1}", line.uppercased() + "=", String(line.dropLast(3)), "\(line):\(line)",
+                        ] {
+                            let text = offer.replacing(line, with: broken)
+                            let refused = try await client.post(location, sdp: text)
+                            let patched = try await client.patch(location, "a=mid:0\r\n\(broken)\r\n", ifMatch: "*")
+                            for reply in [refused, patched] where reply.status >= 400 {
+                                refusals += 1
+                                shown += reply.body
+                            }
+                        }
+                    }
+                    #expect(refusals > 50, "there is something to look at")
+                    for token in ["canary-token2", "canary-toke", "Bearer canary-token"] {
+                        var nobody = client
+                        nobody.token = token
+                        let reply = try await nobody.post(location, sdp: offer)
+                        #expect(reply.status == 401)
+                        shown += reply.body + "\(reply.headers)"
+                    }
                     _ = try await client.delete(location)
-                    let text = lines.withLock { $0.joined(separator: "\n") } + all
+                    let text = lines.withLock { $0.joined(separator: "\n") } + shown
                     #expect(text.contains("a peer came"))
                     let id = location.split(separator: "/").last.map(String.init) ?? "none"
                     for secret in [
-                        "canary-token", id, Description.value("ice-pwd", in: offer),
+                        "canary-token", "canary-password", id, Description.value("ice-pwd", in: offer),
                         Description.value("ice-pwd", in: reply.body),
                     ] {
                         #expect(!text.contains(try #require(secret)))

@@ -1,5 +1,6 @@
 import Foundation
 import Petrel
+import PetrelLab
 import PetrelServer
 import Testing
 
@@ -50,6 +51,96 @@ extension ServerTests {
                     #expect(try await second.get("/status").status == 200)
                     try await caller.media()
                     #expect(try await first.delete(location).status == 200)
+                }
+            }
+        }
+
+        /// C68: every address, without a token and with a wrong one; and nothing is made for such a client.
+        @Test func everyAddressAsks() async throws {
+            try await withServer {
+                $0.tokens = ["the-token"]
+                $0.link = try? LabProfile.link("delay=1")
+            } _: { client, server in
+                try await withCaller(sends: true) { caller in
+                    let location = try #require(try await caller.dial(client, "/call?media=echo").headers["location"])
+                    try await caller.media()
+                    let stranger = try await Caller()
+                    try await stranger.addMedia(sends: true)
+                    let offer = try await stranger.call.createOffer()
+                    await stranger.close()
+                    let (sockets, peers) = (try UDPSockets.ports(), await server.peers)
+                    let (sdp, fragment) = ("application/sdp", "application/trickle-ice-sdpfrag")
+                    for (method, path, type, body) in [
+                        ("POST", "/whip/a", sdp, offer), ("POST", "/whep/film", sdp, offer),
+                        ("PATCH", location, fragment, "a=end-of-candidates\r\n"), ("POST", location, sdp, offer),
+                        ("DELETE", location, "", ""), ("GET", location + "/statistics", "", ""),
+                        ("GET", "/link", "", ""),
+                        ("PUT", "/link", "application/json", "{\"text\": \"loss=100\"}"),
+                    ] {
+                        for token in [nil, "wrong-token"] {
+                            var nobody = client
+                            nobody.token = token
+                            let reply = try await nobody.request(
+                                method, path, ["Content-Type": type, "If-Match": "*"], body: body)
+                            #expect(reply.status == 401, "\(method) \(path)")
+                            let challenge = reply.headers["www-authenticate"] ?? ""
+                            #expect(challenge.hasPrefix("Bearer realm="), "\(method) \(path)")
+                            #expect(challenge.contains("invalid_token") == (token != nil), "\(method) \(path)")
+                        }
+                    }
+                    var nobody = client
+                    nobody.token = "wrong-token"
+                    for _ in 0..<50 {
+                        #expect(try await nobody.post("/call", sdp: offer).status == 401)
+                        #expect(try UDPSockets.ports() == sockets, "no socket for a stranger")
+                        #expect(await server.peers == peers)
+                    }
+                    try await caller.media(20)
+                    #expect(try await client.delete(location).status == 200)
+                }
+            }
+        }
+
+        /// C69: the address of a resource is its one name, which nobody guesses, and is of use to its owner only.
+        @Test func onlyTheOwnerAtTheOneAddress() async throws {
+            try await withServer {
+                $0.tokens = ["first-token", "second-token"]
+            } _: { first, server in
+                var second = first
+                second.token = "second-token"
+                try await withCaller(sends: true) { caller in
+                    let offer = try await caller.call.createOffer()
+                    let reply = try await first.post("/call?media=echo", sdp: offer)
+                    try await caller.call.accept(answer: reply.body)
+                    let location = try #require(reply.headers["location"])
+                    let id = try #require(location.split(separator: "/").last.map(String.init))
+                    #expect(try await second.post(location, sdp: offer).status == 403)
+                    for path in [
+                        "/call/../call/\(id)", "/call//\(id)", "//call/\(id)", "/call/./\(id)", "/call/%2e/\(id)",
+                        "/call/%2e%2e/call/\(id)", "/call%2f\(id)", "/call%2F\(id)", "/call/\(id)/", "/call/\(id)/.",
+                        "/call/\(id)/..", "/call/\(id)%00", "/call/\(id)%20", "/call/\(id);a", "/CALL/\(id)",
+                        "/call/\(id.uppercased())x", "/call/%\(String(id.utf8.first ?? 0, radix: 16))\(id.dropFirst())",
+                        "/whip/a/\(id)", "/whep/film/\(id)", "/whip/call/\(id)", "/call/x/../\(id)", "/\(id)",
+                        "/call\\\(id)",
+                    ] {
+                        #expect(try await first.delete(path).status == 404, "\(path)")
+                        let patched = try await first.patch(path, "a=end-of-candidates\r\n", ifMatch: "*")
+                        #expect(patched.status == 404, "\(path)")
+                    }
+                    try await caller.media(10)
+                    #expect(await server.peers == 1)
+
+                    var ids: Set<String> = [id]
+                    for _ in 0..<8 {
+                        let other = try await first.post("/call", sdp: offer).headers["location"] ?? ""
+                        let name = other.split(separator: "/").last.map(String.init) ?? ""
+                        #expect(name.wholeMatch(of: /[0-9a-f]{40}/) != nil, "160 bits: \(name)")
+                        #expect(ids.insert(name).inserted)
+                        // Another one's neighbours are no resources.
+                        let next = name.dropLast() + (name.last == "0" ? "1" : "0")
+                        #expect(try await first.delete("/call/\(next)").status == 404)
+                    }
+                    #expect(await server.peers == 9)
                 }
             }
         }

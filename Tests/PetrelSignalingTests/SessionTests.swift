@@ -115,6 +115,59 @@ extension LiveTests {
             #expect(requests.allSatisfy { $0.headers["authorization"] == "Bearer t" })
         }
 
+        /// C74: a session that has moved is patched and ended at its new place, as it was asked for at the old one.
+        @Test(arguments: [307, 308])
+        func followsARedirectOfASession(_ status: Int) async throws {
+            let media = MediaEndpoint(try await loopbackCall())
+            let server = try TestServer { request in
+                if request.method != "POST", request.path == "/session/1" {
+                    return .answer(status, ["Location": "/moved/\(request.method.lowercased())"])
+                }
+                return await media.reply(request)
+            }
+            defer { server.stop() }
+            let call = try await sender()
+            let session = try await client(token: "t").publish(call, to: server.url + "/whip/film")
+            try await call.connected()
+            try await session.restart()
+            #expect(media.restarts == 1)
+            try await session.end()
+            #expect(media.hasEnded)
+            let requests = server.requests.filter { $0.method != "POST" }
+            #expect(
+                requests.map { "\($0.method) \($0.path)" } == [
+                    "PATCH /session/1", "PATCH /moved/patch", "DELETE /session/1", "DELETE /moved/delete",
+                ])
+            #expect(requests.allSatisfy { $0.headers["authorization"] == "Bearer t" })
+            guard requests.count == 4 else { return }
+            #expect(requests[0].body == requests[1].body && requests[1].body.contains("a=ice-ufrag:"))
+            #expect(requests[1].headers["if-match"] == "*")
+            #expect(requests[1].headers["content-type"] == TrickleFragment.mediaType)
+            #expect(requests[2].body.isEmpty && requests[3].body.isEmpty)
+        }
+
+        /// docs/use.md says so: the address that a person gave is the only one that may see the token.
+        @Test func aSessionOnAnotherOriginSeesNoToken() async throws {
+            let media = MediaEndpoint(try await loopbackCall())
+            let second = try TestServer { request in await media.reply(request) }
+            let first = try TestServer { [url = second.url] request in
+                await media.reply(request, session: url + "/session/1")
+            }
+            defer {
+                first.stop()
+                second.stop()
+            }
+            let call = try await sender()
+            let session = try await client(token: "secret").publish(call, to: first.url + "/whip/film")
+            try await call.connected()
+            try await session.restart()
+            try await session.end()
+            #expect(first.requests.map(\.method) == ["POST"])
+            #expect(first.requests.first?.headers["authorization"] == "Bearer secret")
+            #expect(second.requests.map(\.method) == ["PATCH", "DELETE"])
+            #expect(second.requests.allSatisfy { $0.headers["authorization"] == nil })
+        }
+
         @Test func restartsICE() async throws {
             let media = MediaEndpoint(try await loopbackCall())
             let server = try TestServer { request in await media.reply(request) }

@@ -1,5 +1,6 @@
 internal import Petrel
 internal import PetrelCodecs
+internal import PetrelCore
 internal import PetrelIO
 internal import Testing
 
@@ -240,6 +241,39 @@ extension LiveTests {
             // One that is asked for afterwards is over at once.
             for await _ in video[0].pictures { Issue.record("a picture after the end") }
             #expect(pair.atB.seen.withLock { $0.streamHasEnded })
+        }
+
+        /// C54: an encoder makes forward error correction where the other side asks for it, and never otherwise.
+        @Test func soundIsDoubledOnlyWhereItIsAskedFor() async throws {
+            try await withPair { pair in
+                // The rewritten answer is all that A knows.
+                func negotiate(fec: Bool) async throws {
+                    let answer = try await pair.b.answer(try await pair.a.createOffer())
+                    #expect(answer.contains(";useinbandfec=1"), "there is something to take away")
+                    try await pair.a.accept(answer: fec ? answer : answer.replacing(";useinbandfec=1", with: ""))
+                }
+                try await pair.a.addAudio(TestSpeechSource())
+                try await negotiate(fec: false)
+                try await pair.connected()
+                let counts = Lock((all: 0, doubled: 0))
+                try await eventually("a track") { !pair.atB.seen.withLock { $0.audioTracks }.isEmpty }
+                let track = try #require(pair.atB.seen.withLock { $0.audioTracks }.first)
+                track.onEncodedPacket { packet in
+                    let isDoubled = OpusDecoder.hasFEC(packet.payload.bytes)
+                    counts.withLock { $0 = ($0.all + 1, $0.doubled + (isDoubled ? 1 : 0)) }
+                }
+                try await eventually("three seconds of sound") { counts.withLock { $0.all } >= 150 }
+                #expect(counts.withLock { $0.doubled } == 0)
+
+                // The control, which a new offer brings about; and back again.
+                try await negotiate(fec: true)
+                try await eventually("sound with copies of itself") { counts.withLock { $0.doubled } > 20 }
+                try await negotiate(fec: false)
+                try await Task.sleep(for: .milliseconds(500 * patience))
+                counts.withLock { $0 = (0, 0) }
+                try await eventually("two seconds of sound") { counts.withLock { $0.all } >= 100 }
+                #expect(counts.withLock { $0.doubled } == 0)
+            }
         }
 
         @Test func stereoStaysStereo() async throws {

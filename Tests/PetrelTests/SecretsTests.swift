@@ -92,6 +92,93 @@ extension LiveTests {
             }
         }
 
+        /// The keys themselves, in every form that they could be written in.
+        @Test func noKeyIsEverShown() async throws {
+            let lines = Lock<[String]>([])
+            let logged = Pair.configuration {
+                $0.logger = Logger(label: "petrel.test") { _ in KeepingHandler(lines: lines) }
+                $0.logger.logLevel = .trace
+            }
+            let pair = try await Pair(logged, logged)
+            try await pair.a.addVideo(StampedCard())
+            try await pair.a.addAudio(TestSpeechSource())
+            try await pair.connect()
+            try await eventually("media") { pair.atB.pictures > 10 }
+            let keys = try await SecretKeys.all(of: pair.a) + SecretKeys.all(of: pair.b)
+            #expect(Set(keys).count == 6, "a key of each for itself, and four of SRTP for both")
+            var shown: [String] = []
+            for call in [pair.a, pair.b] { shown.append("\(try await call.statistics())") }
+            do { try await pair.a.accept(answer: "v=0") } catch { shown.append("\(error)") }
+            let configuration = pair.a.configuration
+            shown.append("\(configuration)")
+            await pair.close()
+            shown += [pair.a.failure, pair.b.failure].compactMap { $0 } + pair.atA.seen.withLock { $0.reasons }
+            shown += lines.withLock { $0 }
+            #expect(shown.count > 8)
+            let forms = keys.flatMap { SecretKeys.forms(of: $0) }
+            for text in shown { for form in forms { #expect(!text.contains(form), "a key is in: \(text)") } }
+            // The control: each would be found in the midst of a line.
+            for key in keys {
+                let longer = Data([1] + key + [2, 3])
+                for line in [
+                    longer.base64EncodedString(), longer.map { String(format: "%02X", $0) }.joined(separator: ":"),
+                ] {
+                    #expect(SecretKeys.forms(of: key).contains { "key=\(line)".contains($0) })
+                }
+            }
+        }
+
+        /// C58: nothing that the other side writes makes a line of its own in a log, or moves a terminal's cursor.
+        @Test func noLineIsForged() async throws {
+            let lines = Lock<[String]>([])
+            let logged = Pair.configuration {
+                $0.logger = Logger(label: "petrel.test") { _ in KeepingHandler(lines: lines) }
+                $0.logger.logLevel = .trace
+            }
+            let pair = try await Pair(logged, logged)
+            try await pair.a.addVideo(StampedCard())
+            try await pair.a.addAudio(TestSpeechSource())
+            let offer = try await pair.a.createOffer()
+            var shown: [String] = []
+            var refused = 0
+            let forged = "2026-01-01 error forged"
+            for poison in [
+                "\n\(forged)", "\r\(forged)", "\u{0}", "\u{1B}[2J", "\u{85}\(forged)", "\u{2028}\(forged)", "\u{7F}",
+            ] {
+                for line in offer.split(whereSeparator: \.isNewline) {
+                    for broken in ["\(line)\(poison)", "\(line.prefix(8))\(poison)\(line.dropFirst(8))"] {
+                        let text = offer.replacing("\(line)\r\n", with: "\(broken)\r\n", maxReplacements: 1)
+                        let call = pair.b
+                        do { _ = try await call.answer(text) } catch {
+                            refused += 1
+                            shown.append("\(error)")
+                            if let failure = call.failure { shown.append(failure) }
+                        }
+                    }
+                }
+                for candidate in ["candidate:1 1 udp 1 192.0.2.1 9 typ host\(poison)", "candidate:\(poison)", poison] {
+                    do { try await pair.b.addRemoteCandidate(candidate, mid: "0\(poison)") } catch {
+                        shown.append("\(error)")
+                    }
+                }
+            }
+            #expect(refused > 100, "\(refused) were refused")
+            if let answer = try? await pair.b.answer(offer) { try await pair.a.accept(answer: answer) }
+            try await Task.sleep(for: .milliseconds(500))
+            await pair.close()
+            shown += lines.withLock { $0 }
+            #expect(lines.withLock { $0 }.contains { $0.contains("call state") }, "there is a log")
+            for text in shown {
+                let isClean = text.unicodeScalars.allSatisfy { scalar in
+                    switch scalar.value {
+                    case 0..<0x20, 0x7F...0x9F, 0x2028, 0x2029: false
+                    default: true
+                    }
+                }
+                #expect(isClean, "\(Array(text.utf8.prefix(300)))")
+            }
+        }
+
         @Test func noLineComesAfterTheEnd() async throws {
             let lines = Lock<[String]>([])
             let logged = Pair.configuration {

@@ -72,6 +72,13 @@ offer = offerer.wait("offer")
 answerer.send(type="offer", sdp=offer["sdp"])
 answer = answerer.wait("answer")
 offerer.send(type="answer", sdp=answer["sdp"])
+for peer, sdp in ((offerer, offer["sdp"]), (answerer, answer["sdp"])):
+    # Loopback only where there is no other address.
+    lines = [line for line in sdp.splitlines() if line.startswith("a=candidate:")]
+    lines += [(candidate["candidate"] or {}).get("candidate", "") for candidate in list(peer.candidates)]
+    hosts = {line.split()[4] for line in lines if len(line.split()) > 4}
+    loopback = {host for host in hosts if host.startswith("127.") or host == "::1"}
+    check(hosts and (not loopback or loopback == hosts), f"{peer.name}: candidates at {hosts}")
 for other, peer in ((offerer, answerer), (answerer, offerer)):
     for candidate in list(other.candidates):
         peer.send(type="candidate", candidate=candidate["candidate"])

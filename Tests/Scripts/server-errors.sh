@@ -52,6 +52,11 @@ expect "--udp-ports 9-5: a port such as 50000" --udp-ports 9-5
 expect "--udp-ports 0: a port such as 50000" --udp-ports 0
 expect "name a range" --port 0 --video testcard --audio builtin --udp-ports 50000 --link delay=5
 expect "--ice-server http://a" --ice-server http://a
+# No password of a mistyped server is written anywhere.
+for wrong in 'turn:a;user;canary pass' 'turn;user;canary' 'turn:a;canary' 'turn:a;user;canary;more' 'trun:a;user;canary"'; do
+    expect "--ice-server ${wrong%%;*}: stun:HOST" --ice-server "$wrong"
+    if grep -q canary "$work/err" "$work/out"; then fail "the password of --ice-server is written: $(cat "$work/err")"; fi
+done
 expect "/nowhere/film.mp4 cannot be read" --port 0 --video /nowhere/film.mp4
 expect "/nowhere/speech.mp3 cannot be read" --port 0 --video testcard --audio /nowhere/speech.mp3
 expect "a token is made of" --port 0 --video testcard --audio builtin --token "a b"

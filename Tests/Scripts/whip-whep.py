@@ -212,9 +212,17 @@ def secure(folder):
         check(result.returncode == 0, f"trusted certificate: {result.returncode}, {result.stderr.decode()}")
         if result.returncode == 0:
             check("video" in probe(folder + "/secure.webm")[0], "nothing came over HTTPS")
-        result = subprocess.run([*command[:8], petrel, "play", address.replace("127.0.0.1", "127.0.0.2") + "whep/film",
-                                 folder + "/other.webm"], stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
-        check(result.returncode == 1, f"the name of another host is taken: {result.stderr.decode()}")
+        # The same certificate at an address that it does not name: a server is there, and must not be believed.
+        other, place = serve(folder, "--cert", cert, "--key", key, "--host", "127.0.0.2")
+        check(place.startswith("https://127.0.0.2:"), f"the other server is at {place}")
+        result = subprocess.run([*command[:8], petrel, "play", f"{place}whep/film", folder + "/other.webm"],
+                                stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+        said = result.stderr.decode()
+        check(result.returncode == 1 and "cannot be trusted" in said and said.count("\n") == 1,
+              f"the name of another host is taken: {result.returncode}, {said}")
+        check(not os.path.exists(folder + "/other.webm"), "a file is left of a server that is not believed")
+        other.send_signal(signal.SIGINT)
+        check(other.wait(timeout=20) == 0, "the server at 127.0.0.2 does not end in good order")
     else:
         print("skipped: HTTPS with a trusted certificate, because this machine allows no mount namespace")
         check(os.environ.get("CI") != "true", "in CI nothing may be left out")

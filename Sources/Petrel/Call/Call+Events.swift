@@ -36,10 +36,10 @@ extension Call {
         }
     }
 
-    func handle(_ id: LocalTrackID, canSend: Bool) {
+    func handle(_ id: LocalTrackID, _ sending: CallEngine.Sending) {
         let tracks = state.withLock { $0 }
-        tracks.localVideo.first { $0.id == id }?.setLive(canSend)
-        tracks.localAudio.first { $0.id == id }?.setLive(canSend)
+        tracks.localVideo.first { $0.id == id }?.setLive(sending.isPossible)
+        tracks.localAudio.first { $0.id == id }?.set(sending)
     }
 
     private func change(_ new: PeerState, _ failure: PeerFailure?) {

@@ -121,7 +121,7 @@ public final class Call: Sendable {
         engine.start(
             CallEngine.Handlers(
                 event: { [weak self] event in self?.handle(event) },
-                canSend: { [weak self] track, can in self?.handle(track, canSend: can) }))
+                sending: { [weak self] track, sending in self?.handle(track, sending) }))
         do { try await openSockets() } catch {
             await engine.close()
             capture?.discard()

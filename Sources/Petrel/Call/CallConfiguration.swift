@@ -38,6 +38,10 @@ public struct CallConfiguration: Sendable {
     public var publicAddresses: [String] = []
     /// Tell the other side the ``publicAddresses`` only, and not the local addresses behind them.
     public var hidesLocalAddresses = false
+    /// Be an ICE-lite agent (RFC 8445 section 2.5): answer checks and make none. For a server whose UDP ports everybody
+    /// reaches, and for peers that answer no checks of consent (RFC 7675) once they are connected. The other side has to
+    /// be a full agent. The call ends when nothing authentic was heard of it for 30 seconds.
+    public var isICELite = false
     /// The most that video takes, in kbit/s, the least, and what it starts at.
     public var maximumVideoKilobitsPerSecond = 2500
     public var minimumVideoKilobitsPerSecond = 150
@@ -81,6 +85,7 @@ extension CallConfiguration {
         }
         settings.ice.publicAddresses = try parsedPublicAddresses()
         settings.ice.hidesMappedHosts = hidesLocalAddresses
+        settings.ice.isLite = isICELite
         try checkPorts()
         settings.bandwidth = try bandwidth()
         guard (6...510).contains(audioKilobitsPerSecond) else {

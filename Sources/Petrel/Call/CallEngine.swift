@@ -13,12 +13,20 @@ internal import PetrelWire
 final class CallEngine: DatagramEngine, @unchecked Sendable {
     // @unchecked: all mutable state is confined to the driver's thread.
 
+    /// What is agreed on for the sending of a track.
+    struct Sending: Hashable, Sendable {
+        /// Media can be sent now.
+        var isPossible = false
+        /// The other side asks for Opus with forward error correction.
+        var wantsOpusFEC = false
+    }
+
     /// Called on the driver's thread.
     struct Handlers: Sendable {
         /// For each event of the peer.
         var event: @Sendable (PeerEvent) -> Void
-        /// Where it has changed whether media of a track can be sent.
-        var canSend: @Sendable (LocalTrackID, Bool) -> Void
+        /// Where it has changed whether and how media of a track can be sent.
+        var sending: @Sendable (LocalTrackID, Sending) -> Void
     }
 
     let driver: any DatagramDriver
@@ -35,8 +43,8 @@ final class CallEngine: DatagramEngine, @unchecked Sendable {
     private var captureFailed = false
     private var isClosed = false
     private var handlers: Handlers?
-    /// The tracks whose sendability is watched, and how it stands.
-    private var sendable: [(track: LocalTrackID, can: Bool)] = []
+    /// The tracks whose sending is watched, and how it stands.
+    private var watched: [(track: LocalTrackID, sending: Sending)] = []
 
     init(
         driver: any DatagramDriver, wallClock: WallClock, peer: sending Peer, logs: LogRelay, capture: PacketCapture?,
@@ -116,11 +124,13 @@ final class CallEngine: DatagramEngine, @unchecked Sendable {
     }
 
     private func refreshSending() {
-        for index in sendable.indices {
-            let can = !isClosed && peer.canSend(sendable[index].track)
-            guard can != sendable[index].can else { continue }
-            sendable[index].can = can
-            handlers?.canSend(sendable[index].track, can)
+        for index in watched.indices {
+            let track = watched[index].track
+            let sending = Sending(
+                isPossible: !isClosed && peer.canSend(track), wantsOpusFEC: peer.wantsOpusFEC(track))
+            guard sending != watched[index].sending else { continue }
+            watched[index].sending = sending
+            handlers?.sending(track, sending)
         }
     }
 
@@ -166,16 +176,16 @@ final class CallEngine: DatagramEngine, @unchecked Sendable {
         return result
     }
 
-    /// Tells from now on, and at once, whether media of a track can be sent.
+    /// Tells from now on, and at once, whether and how media of a track can be sent.
     func watch(_ track: LocalTrackID) {
         driver.run { [self] in
-            guard !isClosed, !sendable.contains(where: { $0.track == track }) else { return }
-            sendable.append((track, false))
+            guard !isClosed, !watched.contains(where: { $0.track == track }) else { return }
+            watched.append((track, Sending()))
             refreshSending()
         }
     }
 
-    func unwatch(_ track: LocalTrackID) { driver.run { self.sendable.removeAll { $0.track == track } } }
+    func unwatch(_ track: LocalTrackID) { driver.run { self.watched.removeAll { $0.track == track } } }
 
     func sendVideo(_ frame: FrameBuffer, isKeyFrame: Bool, track: LocalTrackID, captured: Instant) {
         driver.run { [self] in

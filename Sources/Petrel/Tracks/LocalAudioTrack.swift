@@ -29,6 +29,8 @@ public final class LocalAudioTrack: Sendable {
         var end: Instant?
         var isMuted = false
         var isLive = false
+        /// The other side asks for forward error correction (RFC 7587 section 6.1).
+        var wantsFEC = false
         var bitrate: DataRate
     }
 
@@ -151,7 +153,9 @@ public final class LocalAudioTrack: Sendable {
         feed.withLock { $0.bitrate = min(max(rate, possible.lowerBound), possible.upperBound) }
     }
 
-    func setLive(_ live: Bool) { feed.withLock { $0.isLive = live } }
+    func set(_ sending: CallEngine.Sending) {
+        feed.withLock { ($0.isLive, $0.wantsFEC) = (sending.isPossible, sending.wantsOpusFEC) }
+    }
 
     /// Stops the threads and waits for them.
     func close() async {
@@ -172,8 +176,7 @@ private struct AudioEncoding {
 
     func run() {
         var settings = OpusEncoder.Configuration()
-        settings.bitrate = feed.withLock { $0.bitrate }
-        settings.inbandFEC = true
+        (settings.bitrate, settings.inbandFEC) = feed.withLock { ($0.bitrate, $0.wantsFEC) }
         settings.expectedLossPercent = 10
         settings.dtx = isDiscontinuous
         let encoder: OpusEncoder
@@ -186,9 +189,9 @@ private struct AudioEncoding {
         while let block = blocks.take() {
             let output = pool.take(capacity: OpusEncoder.maximumPacket)
             do {
-                let bitrate = feed.withLock { $0.bitrate }
-                if bitrate != settings.bitrate {
-                    settings.bitrate = bitrate
+                let wanted = feed.withLock { ($0.bitrate, $0.wantsFEC) }
+                if wanted != (settings.bitrate, settings.inbandFEC) {
+                    (settings.bitrate, settings.inbandFEC) = wanted
                     try encoder.configure(settings)
                 }
                 let result = try block.samples.withUnsafeBufferPointer { samples throws(CodecError) in

@@ -182,7 +182,7 @@ struct Endpoint: HTTPResponder {
     /// - Throws: ``Refusal`` 400 for what is no session description, 422 for one without a section.
     private func offer(_ request: Request) async throws(Refusal) -> SessionDescription {
         let text = try await Body.text(
-            of: request, limit: SDPLimits.standard.bytes, seconds: configuration.limits.requestSeconds)
+            of: request, limit: SDPLimits.standard.bytes)
         let offer: SessionDescription
         do throws(SDPError) { offer = try SessionDescription(parsing: text) } catch {
             throw Refusal(.badRequest, "\(error)")
@@ -210,7 +210,7 @@ struct Endpoint: HTTPResponder {
             throw Refusal(.preconditionRequired, "If-Match must name the ICE session: the ETag that came last, or *")
         }
         let text = try await Body.text(
-            of: request, limit: TrickleFragment.maximumBytes, seconds: configuration.limits.requestSeconds)
+            of: request, limit: TrickleFragment.maximumBytes)
         let fragment: TrickleFragment
         do throws(SDPError) { fragment = try TrickleFragment(parsing: text) } catch {
             throw Refusal(.badRequest, "\(error)")
@@ -263,7 +263,7 @@ struct Endpoint: HTTPResponder {
             try Body.check(request.headers, is: BodyType.json, accept: .accept)
             try link.change(
                 json: try await Body.text(
-                    of: request, limit: LabLink.maximumBytes, seconds: configuration.limits.requestSeconds))
+                    of: request, limit: LabLink.maximumBytes))
         }
         return Answer(json: link.json)
     }

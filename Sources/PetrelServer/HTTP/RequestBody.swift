@@ -31,28 +31,18 @@ enum Body {
     }
 
     /// The whole body as text.
-    /// - Throws: ``Refusal``: 413 above `limit` octets, 408 where it does not come within `seconds`, 400 where it is no
-    ///   UTF-8 or breaks off.
-    static func text(of request: Request, limit: Int, seconds: Double) async throws(Refusal) -> String {
+    /// - Throws: ``Refusal``: 413 above `limit` octets, 408 where it does not come in time (``RequestWatch``), 400 where
+    ///   it is no UTF-8 or breaks off.
+    static func text(of request: Request, limit: Int) async throws(Refusal) -> String {
         if let announced = request.headers[.contentLength].flatMap({ Int($0) }), announced > limit {
             throw Refusal(.contentTooLarge, "the body has \(announced) octets, at most \(limit) are read")
         }
-        let body = request.body
-        let outcome = await withTaskGroup(of: Result<ByteBuffer, Refusal>.self) { group in
-            group.addTask {
-                do { return .success(try await body.collect(upTo: limit)) } catch is NIOTooManyBytesError {
-                    return .failure(Refusal(.contentTooLarge, "at most \(limit) octets of a body are read"))
-                } catch { return .failure(Refusal(.badRequest, "the body broke off")) }
-            }
-            group.addTask {
-                try? await Task.sleep(for: .seconds(seconds))
-                return .failure(Refusal(.requestTimeout, "the body did not come within \(Int(seconds)) seconds"))
-            }
-            let first = await group.next()
-            group.cancelAll()
-            return first ?? .failure(Refusal(.badRequest, "the body broke off"))
-        }
-        let bytes = try outcome.get()
+        let bytes: ByteBuffer
+        do { bytes = try await request.body.collect(upTo: limit) } catch is NIOTooManyBytesError {
+            throw Refusal(.contentTooLarge, "at most \(limit) octets of a body are read")
+        } catch is RequestTooSlow {
+            throw Refusal(.requestTimeout, "the body did not come in time")
+        } catch { throw Refusal(.badRequest, "the body broke off") }
         guard let text = String(validating: bytes.readableBytesView, as: UTF8.self) else {
             throw Refusal(.badRequest, "the body is not UTF-8")
         }

@@ -90,10 +90,11 @@ actor Session {
         if source != nil { try await addTracks(for: new) }
         var text = try new.text()
         if let relay {
-            if credentials(of: new)?.ufrag != credentials(of: offer)?.ufrag { relay.setPeer(nil, for: .a) }
             text = CandidateRewriter.rewrite(sessionDescription: text, to: relay.face(for: .a))
         }
         let answer = try await call.answer(text)
+        // Not before the offer is taken: until then the call goes on as it is.
+        if let relay, credentials(of: new)?.ufrag != credentials(of: offer)?.ufrag { relay.setPeer(nil, for: .a) }
         offer = new
         await removeTracks(notIn: try SessionDescription(parsing: answer))
         if let viewer { viewer.stream.change(viewer.id, video: video, audio: audio) }

@@ -55,7 +55,7 @@ actor SessionRegistry {
             var random = RandomSource.system
             session = Session(
                 id: LocalTransport.randomName(40, using: &random), collection: collection, owner: owner, media: media,
-                call: try await Call(callConfiguration(behindRelay: relay != nil)),
+                call: try await Call(callConfiguration(for: media, offer, behindRelay: relay != nil)),
                 relay: relay.flatMap { made in link.map { (made.relay, $0.address(of: made.relay)) } }, offer: offer,
                 logger: logger)
         } catch {
@@ -78,9 +78,14 @@ actor SessionRegistry {
         }
     }
 
-    private func callConfiguration(behindRelay: Bool) -> CallConfiguration {
+    private func callConfiguration(
+        for media: Session.Media, _ offer: SessionDescription, behindRelay: Bool
+    ) -> CallConfiguration {
         var call = configuration.call
         call.logger = logger
+        // There are publishers that answer no checks once they are connected (FFmpeg's is one), and would lose consent
+        // after 30 s. Whoever reaches this server by HTTP can make the checks.
+        if case .publishes = media, !offer.isICELite { call.isICELite = true }
         // Where this machine has no address that others see, its own browsers are all there are.
         if call.addressProfile == .server, !LabLink.machineHasOutside { call.addressProfile = .lab }
         if behindRelay {

@@ -104,7 +104,7 @@ extension FuzzTarget {
     /// Whether the target reads a list of actions, so that a file is no input of it but an argument of an action.
     public var readsActions: Bool {
         switch self {
-        case .wholePeer, .iceAgent, .audioReceiver, .videoAssembler, .srtpOpen, .dtlsDatagram: true
+        case .wholePeer, .iceAgent, .portRoutes, .audioReceiver, .videoAssembler, .srtpOpen, .dtlsDatagram: true
         default: false
         }
     }
@@ -153,6 +153,17 @@ extension FuzzTarget {
                     input.chunk(entry.bytes)
                     input.byte(16)
                     input.chunk(entry.bytes)
+                }
+            }
+        case .portRoutes:
+            // Three agents, of which two claim; the entry is sent by one and comes from a claimed address.
+            return datagrams.map { entry in
+                written(entry.name) { input in
+                    input.bytes = [0, 0, 0, 3, 2, 1, 1, 2, 0, 0x13, 2, 1, 0, 3, 1, 7]
+                    input.chunk(entry.bytes)
+                    input.byte(0x1F)
+                    input.chunk(entry.bytes)
+                    input.bytes += [10, 1, 10, 2, 10, 3, 2, 10, 1]
                 }
             }
         case .audioReceiver:

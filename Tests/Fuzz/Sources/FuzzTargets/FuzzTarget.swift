@@ -21,6 +21,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case dtlsDatagram = "dtls_datagram"
     case srtpOpen = "srtp_open"
     case iceAgent = "ice_agent"
+    case portRoutes = "port_routes"
     case audioReceiver = "audio_receiver"
     case videoAssembler = "video_assembler"
     case linkDescription = "link_description"
@@ -43,6 +44,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .dtlsDatagram: fuzzDTLSDatagram(input)
         case .srtpOpen: fuzzSRTPOpen(input)
         case .iceAgent: fuzzICEAgent(input)
+        case .portRoutes: fuzzPortRoutes(input)
         case .audioReceiver: fuzzAudioReceiver(input)
         case .videoAssembler: fuzzVideoAssembler(input)
         case .linkDescription: fuzzLinkDescription(input)
@@ -59,7 +61,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .sdpParse, .sdpOfferToAnswer, .trickleFragment: 65_536
         case .linkDescription: 8192
         case .wholePeer: 16_384
-        case .iceAgent, .audioReceiver, .videoAssembler, .dtlsDatagram: 4096
+        case .iceAgent, .portRoutes, .audioReceiver, .videoAssembler, .dtlsDatagram: 4096
         default: 2000
         }
     }
