@@ -18,7 +18,7 @@ if [[ "${1:-}" =~ ^[0-9]+$ ]]; then
     seconds="$1"
     shift
 fi
-known="stun candidate_line sdp_parse sdp_offer_to_answer trickle_fragment demux_and_rtp rtcp_compound twcc rtx opus_toc vp8_descriptor
+known="stun candidate_line sdp_parse sdp_offer_to_answer trickle_fragment demux_and_rtp rtcp_compound twcc rtx red opus_toc vp8_descriptor
 dtls_datagram srtp_open ice_agent port_routes audio_receiver video_assembler link_description whole_peer"
 targets=("$@")
 # shellcheck disable=SC2206 # a list of words
@@ -72,7 +72,7 @@ for target in "${targets[@]}"; do
     dtls_datagram) length=4096 dictionary=dtls ;;
     link_description) length=8192 dictionary=link ;;
     whole_peer) length=16384 dictionary=peer ;;
-    demux_and_rtp | rtx | srtp_open) length=2000 dictionary=rtp ;;
+    demux_and_rtp | rtx | red | srtp_open) length=2000 dictionary=rtp ;;
     *) length=4096 dictionary="" ;;
     esac
     options=(-max_total_time="$seconds" -timeout="${PETREL_FUZZ_TIMEOUT:-1}" -rss_limit_mb=512 -malloc_limit_mb=64 -max_len="$length"

@@ -29,6 +29,9 @@ public struct NackTracker: Sendable {
     /// Whether nothing is missing.
     public var isEmpty: Bool { missing.isEmpty }
 
+    /// Whether this packet is missing and was asked for.
+    func isAsked(_ sequence: Int64) -> Bool { missing.contains { $0.sequence == sequence && $0.tries > 0 } }
+
     /// Takes note of an arrival. False where the gap before it is too long to ask for: only a key frame helps.
     public mutating func received(_ sequence: Int64, now: Instant) -> Bool {
         guard let highest else {

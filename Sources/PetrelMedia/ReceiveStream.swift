@@ -1,3 +1,4 @@
+internal import PetrelCongestion
 public import PetrelCore
 public import PetrelWire
 
@@ -14,6 +15,12 @@ public struct EncodedAudioPacket: Sendable {
     public var captureTime: NTPTime?
     public var arrival: Instant
     public var level: AudioLevel?
+    public var origin = AudioPacketOrigin.media
+    /// How far back the earlier packets in its RTP packet went, in ticks, and how many there were (RFC 2198).
+    public var redundancyReach: Int32 = 0
+    public var redundancyDepth: UInt8 = 0
+    /// How much later than its own its RTP packet was, in ticks; zero for its own.
+    public var redundancyDistance: Int32 = 0
 }
 
 /// One RTP stream that is received: counting, asking for what is missing, and frames.
@@ -26,9 +33,11 @@ public final class ReceiveStream {
     public let clockRate: Int32
     /// What the receiver reports say (RFC 3550 section 6.4.1), and what else is counted.
     public private(set) var reception: ReceiveStatistics
-    public private(set) var statistics = ReceiveCounters()
+    public internal(set) var statistics = ReceiveCounters()
     /// Whether NACK was negotiated.
     public var asksForMissing = false
+    /// How long sound waits for its playout: what is missing is asked for only if it can come in that time.
+    public var playoutDelay = TimeDelta.zero
     /// Whether PLI was negotiated.
     public var asksForKeyFrames = false
 
@@ -45,9 +54,10 @@ public final class ReceiveStream {
 
     private var sequences = SequenceUnwrapper()
     private var timestamps = TimestampUnwrapper()
-    private var nacks = NackTracker()
+    var nacks = NackTracker()
+    var recentAudio = RecentTimestamps()
     private var assembler = VideoAssembler()
-    private var pool = FrameBufferPool(limit: 64)
+    var pool = FrameBufferPool(limit: 64)
     private var suspicious: UInt16?
     private var blockedSince: Instant?
     private var keyFrameAsked: Instant?
@@ -63,7 +73,7 @@ public final class ReceiveStream {
     }
 
     /// Counts a packet and answers its place in the stream; nothing for a packet that is not believed.
-    private func admit(
+    func admit(
         _ header: RTPHeader, isRepair: Bool, now: Instant
     ) -> (sequence: Int64, timestamp: Int64)? {
         if let highest = reception.highestSequence {
@@ -93,22 +103,9 @@ public final class ReceiveStream {
         timestamps = TimestampUnwrapper()
         reception = ReceiveStatistics(clockRate: clockRate)
         nacks.reset()
+        recentAudio = RecentTimestamps()
         assembler = VideoAssembler()
         clock = nil
-    }
-
-    /// Takes in one audio packet.
-    public func receiveAudio(
-        _ packet: UnsafeRawBufferPointer, header: RTPHeader, extensions: RTPExtensions, isRepair: Bool, now: Instant
-    ) throws(DropReason) -> EncodedAudioPacket? {
-        guard let place = admit(header, isRepair: isRepair, now: now) else { throw .rtpSequenceJump }
-        if asksForMissing { _ = nacks.received(place.sequence, now: now) }
-        guard header.payloadLength > 0 else { return nil }
-        let payload = pool.take(capacity: header.payloadLength)
-        payload.append(UnsafeRawBufferPointer(rebasing: packet[header.payloadRange]))
-        return EncodedAudioPacket(
-            payload: payload, sequence: place.sequence, timestamp: place.timestamp, marker: header.marker,
-            captureTime: captureTime(extensions, place.timestamp), arrival: now, level: extensions.audioLevel)
     }
 
     /// Takes in one video packet. Frames that it makes whole are fetched with ``nextFrame(now:)``.
@@ -174,7 +171,7 @@ public final class ReceiveStream {
     }
 
     /// The sender's wall clock at capture: as the packet says, or by the last sender report.
-    private func captureTime(_ extensions: RTPExtensions, _ timestamp: Int64) -> NTPTime? {
+    func captureTime(_ extensions: RTPExtensions, _ timestamp: Int64) -> NTPTime? {
         if let stamped = extensions.absCaptureTime { return stamped.captureTime }
         guard let clock else { return nil }
         return clock.ntp.advanced(by: MediaTime(ticks: timestamp &- clock.timestamp, clockRate: clockRate).delta)
@@ -182,9 +179,15 @@ public final class ReceiveStream {
 
     // MARK: Feedback
 
+    private func asks(_ roundTrip: TimeDelta) -> Bool {
+        asksForMissing
+            && (kind == .video
+                || RepairController.asksForMissingAudio(roundTrip: roundTrip, playoutDelay: playoutDelay))
+    }
+
     /// Appends the numbers of the packets to ask for now.
     public func collectMissing(now: Instant, roundTrip: TimeDelta, into due: inout [UInt16]) {
-        guard asksForMissing else { return }
+        guard asks(roundTrip) else { return }
         let before = due.count
         nacks.collect(now: now, roundTrip: roundTrip, into: &due)
         statistics.packetsRequested &+= UInt64(due.count - before)
@@ -213,7 +216,7 @@ public final class ReceiveStream {
     /// When ``collectMissing(now:roundTrip:into:)`` or ``wantsKeyFrame(now:roundTrip:)`` has something to say.
     public func nextDeadline(roundTrip: TimeDelta) -> Instant {
         var deadline = Instant.distantFuture
-        if asksForMissing { deadline = nacks.nextDeadline(roundTrip: roundTrip) }
+        if asks(roundTrip) { deadline = nacks.nextDeadline(roundTrip: roundTrip) }
         if asksForKeyFrames, kind == .video { deadline = min(deadline, max(keyFrameDue(roundTrip), .zero)) }
         return deadline
     }
@@ -232,6 +235,9 @@ public struct ReceiveCounters: Hashable, Sendable {
     /// Frames of which at least one packet had to be sent again.
     public var framesRepaired: UInt64 = 0
     public var retransmittedPacketsReceived: UInt64 = 0
+    /// Packets of sound that brought earlier ones along (RFC 2198), and how many of these were new.
+    public var redundantPacketsReceived: UInt64 = 0
+    public var packetsRecovered: UInt64 = 0
     public var packetsRequested: UInt64 = 0
     public var nacksSent: UInt64 = 0
     public var plisSent: UInt64 = 0

@@ -1,3 +1,4 @@
+public import PetrelCongestion
 public import PetrelCore
 public import PetrelWire
 
@@ -10,12 +11,16 @@ public struct SendParameters: Hashable, Sendable {
     public var payloadType: UInt8
     /// The payload type of retransmissions (RFC 4588); nil where they were not negotiated.
     public var rtxPayloadType: UInt8?
+    /// The payload type of redundant payloads (RFC 2198); nil where they were not negotiated.
+    public var redPayloadType: UInt8?
     public var extensions: RTPExtensionMap
     public var mid: String?
 
     public init(
-        payloadType: UInt8, rtxPayloadType: UInt8? = nil, extensions: RTPExtensionMap = .none, mid: String? = nil
+        payloadType: UInt8, rtxPayloadType: UInt8? = nil, redPayloadType: UInt8? = nil,
+        extensions: RTPExtensionMap = .none, mid: String? = nil
     ) {
+        self.redPayloadType = redPayloadType
         self.payloadType = payloadType
         self.rtxPayloadType = rtxPayloadType
         self.extensions = extensions
@@ -49,6 +54,7 @@ public final class SendStream {
     static let repeatHoldOff = 0.9
 
     private var history: PacketHistory
+    private var redundancy: AudioRedundancy
     private var nextSequence: Int64
     private var nextRTXSequence: UInt16
     private let timestampOffset: UInt32
@@ -62,6 +68,7 @@ public final class SendStream {
         self.ssrc = ssrc
         self.rtxSSRC = rtxSSRC
         clockRate = kind == .audio ? 48_000 : 90_000
+        redundancy = AudioRedundancy(isUsed: kind == .audio)
         history = PacketHistory(capacity: kind == .audio ? Self.audioHistory : Self.videoHistory)
         // Below 2^15, so that losses at the very start cannot be taken for a wrap (RFC 3711 section 3.3.1).
         nextSequence = Int64(start?.sequence ?? UInt16(truncatingIfNeeded: random.next() & 0x7FFF))
@@ -123,17 +130,39 @@ public final class SendStream {
     }
 
     /// Puts one Opus packet into an RTP packet (RFC 7587).
-    /// - Parameter ticks: the media time of its first sample in samples at 48 kHz, counted on through silence.
+    /// - Parameters:
+    ///   - ticks: the media time of its first sample in samples at 48 kHz, counted on through silence.
+    ///   - redundancy: the earlier packets that go along where that was negotiated (RFC 2198).
     public func packetize(
         opus payload: UnsafeRawBufferPointer, ticks: Int64, isFirstAfterSilence: Bool, level: AudioLevel?,
-        captured: Instant, captureTime: NTPTime
+        captured: Instant, captureTime: NTPTime, redundancy offsets: RedundancyOffsets = .none
     ) -> Int64? {
-        guard !payload.isEmpty, payload.count <= Self.maximumDatagram - 100 else { return nil }
+        guard kind == .audio, !payload.isEmpty, payload.count <= Self.maximumDatagram - 100 else { return nil }
         let timestamp = rtpTimestamp(ticks: ticks)
         lastCapture = (captured, timestamp)
+        let extensions = extensions(captureTime: captureTime, level: level)
+        let sequence = nextSequence
+        defer { redundancy.remember(payload, ticks: ticks, sequence: sequence) }
+        if let redPayloadType = parameters.redPayloadType, !offsets.isEmpty {
+            let overhead =
+                RTPHeader.writtenLength(extensions: extensions, map: parameters.extensions) + Self.cipherOverhead
+            if let (bytes, blocks) = redundancy.payload(
+                payload, ticks: ticks, sequence: sequence, offsets: offsets, room: Self.maximumDatagram - overhead,
+                payloadType: parameters.payloadType)
+            {
+                let sent = append(
+                    bytes, payloadType: redPayloadType, mediaBytes: payload.count, descriptor: nil,
+                    marker: isFirstAfterSilence, timestamp: timestamp, extensions: extensions)
+                if sent != nil {
+                    statistics.redundantPacketsSent &+= 1
+                    statistics.redundantBlocksSent &+= UInt64(blocks)
+                    statistics.redundantBytesSent &+= UInt64(bytes.count - payload.count)
+                }
+                return sent
+            }
+        }
         return append(
-            payload, descriptor: nil, marker: isFirstAfterSilence, timestamp: timestamp,
-            extensions: extensions(captureTime: captureTime, level: level))
+            payload, descriptor: nil, marker: isFirstAfterSilence, timestamp: timestamp, extensions: extensions)
     }
 
     private func rtpTimestamp(ticks: Int64) -> UInt32 { timestampOffset &+ UInt32(truncatingIfNeeded: ticks) }
@@ -145,15 +174,15 @@ public final class SendStream {
     }
 
     private func append(
-        _ payload: UnsafeRawBufferPointer, descriptor: VP8PayloadDescriptor?, marker: Bool, timestamp: UInt32,
-        extensions: RTPExtensions
+        _ payload: UnsafeRawBufferPointer, payloadType: UInt8? = nil, mediaBytes: Int? = nil,
+        descriptor: VP8PayloadDescriptor?, marker: Bool, timestamp: UInt32, extensions: RTPExtensions
     ) -> Int64? {
         let sequence = nextSequence
         let stored = history.store(sequence) { slot in
             var offsets = RTPExtensionOffsets()
             guard
                 let headerLength = RTPHeader.write(
-                    into: slot, marker: marker, payloadType: parameters.payloadType,
+                    into: slot, marker: marker, payloadType: payloadType ?? parameters.payloadType,
                     sequenceNumber: UInt16(truncatingIfNeeded: sequence), timestamp: timestamp, ssrc: ssrc,
                     extensions: extensions, map: parameters.extensions, offsets: &offsets)
             else { return nil }
@@ -169,7 +198,7 @@ public final class SendStream {
         }
         guard stored != nil else { return nil }
         nextSequence &+= 1
-        statistics.mediaBytes &+= UInt64(payload.count)
+        statistics.mediaBytes &+= UInt64(mediaBytes ?? payload.count)
         return sequence
     }
 
@@ -272,6 +301,10 @@ public struct SendStatistics: Hashable, Sendable {
     public var framesDropped: UInt64 = 0
     public var retransmittedPackets: UInt64 = 0
     public var retransmittedBytes: UInt64 = 0
+    /// Packets with earlier ones in them (RFC 2198), how many earlier ones, and the bytes these took.
+    public var redundantPacketsSent: UInt64 = 0
+    public var redundantBlocksSent: UInt64 = 0
+    public var redundantBytesSent: UInt64 = 0
     public var packetsRequested: UInt64 = 0
     public var nacksReceived: UInt64 = 0
     public var plisReceived: UInt64 = 0

@@ -274,6 +274,10 @@ extension Peer {
             if payloads[codec.payloadType] == nil {
                 payloads[codec.payloadType] = PayloadTable.Entry(section: section.index, original: nil)
             }
+            if let red = codec.redPayloadType, payloads[red] == nil {
+                payloads[red] = PayloadTable.Entry(
+                    section: section.index, original: nil, blocks: codec.payloadType)
+            }
             if let rtx = codec.rtxPayloadType, payloads[rtx] == nil {
                 payloads[rtx] = PayloadTable.Entry(section: section.index, original: codec.payloadType)
             }
@@ -295,8 +299,8 @@ extension Peer {
             if !codec.feedback.contains(.transportCC) { map.transportSequenceNumber = 0 }
             senders[index].stream.configure(
                 SendParameters(
-                    payloadType: codec.payloadType, rtxPayloadType: codec.rtxPayloadType, extensions: map,
-                    mid: section.mid))
+                    payloadType: codec.payloadType, rtxPayloadType: codec.rtxPayloadType,
+                    redPayloadType: codec.redPayloadType, extensions: map, mid: section.mid))
             senders[index].isActive = true
             senders[index].acceptsNack = codec.feedback.contains(.nack)
             senders[index].wantsOpusFEC = codec.opus?.usesInbandFEC ?? false
@@ -338,8 +342,7 @@ extension Peer {
 
     func configure(_ stream: ReceiveStream, _ section: NegotiatedSection) {
         let feedback = section.receiveCodecs.first?.feedback ?? []
-        // Audio that is asked for again comes too late for its short buffer.
-        stream.asksForMissing = feedback.contains(.nack) && stream.kind == .video
+        stream.asksForMissing = feedback.contains(.nack)
         stream.asksForKeyFrames = feedback.contains(.pli)
     }
 

@@ -171,9 +171,10 @@ extension Peer {
         switch stream.kind {
         case .audio:
             if milestones.firstAudioPacket == nil { milestones.firstAudioPacket = now }
-            let received = try stream.receiveAudio(
-                packet, header: header, extensions: extensions, isRepair: isRepair, now: now)
-            if let received { events.append(.audioPacket(id, received)) }
+            try stream.receiveAudio(
+                packet, header: header, extensions: extensions, isRepair: isRepair,
+                redundancyOf: payloads[header.payloadType]?.blocks, now: now
+            ) { events.append(.audioPacket(id, $0)) }
         case .video:
             if milestones.firstVideoPacket == nil { milestones.firstVideoPacket = now }
             // Frames may become whole by a packet that is itself dropped as a duplicate, so ask in any case.

@@ -168,7 +168,7 @@ extension Peer {
             // Feedback for what was never sent, or is reported twice, says nothing.
             guard let entry = sentPackets.entry(packet.sequenceNumber), !entry.acknowledged else { return }
             if packet.arrival != nil { sentPackets.acknowledge(entry) }
-            losses.add(lost: packet.arrival == nil, sent: entry.sent)
+            if tellsLoss(entry) { losses.add(lost: packet.arrival == nil, sent: entry.sent) }
             results.append(
                 PacketResult(
                     sent: entry.sent, arrived: packet.arrival.map { base + $0 }, bytes: Int(entry.bytes)))

@@ -69,16 +69,19 @@ extension Peer {
         guard
             let sequence = stream.packetize(
                 opus: payload, ticks: ticks, isFirstAfterSilence: isFirstAfterSilence, level: level,
-                captured: captured, captureTime: configuration.wallClock.ntp(at: captured)),
+                captured: captured, captureTime: configuration.wallClock.ntp(at: captured),
+                redundancy: planAudio(stream, packetBytes: payload.count)),
             let length = stream.length(of: sequence)
         else { return false }
         enqueue(sequence, length: length, sender: track.number, as: .audio, now: now)
+        audioCopies.plan(
+            stream: Int32(truncatingIfNeeded: track.number), sequence: sequence, copies: audioPlan.copies, now: now)
         pump(now: now, into: &out)
         return true
     }
 
     /// The loss of the path by what the set-up went through.
-    private var openingLoss: Double {
+    var openingLoss: Double {
         let flights = dtlsRole == .client ? 2 : 1
         var repeats = 0
         if let began = handshakeBegan, let secured = milestones.secured,
@@ -108,6 +111,10 @@ extension Peer {
                 guard let length = senders[Int(due.stream)].stream.length(of: sequence) else { continue }
                 enqueue(sequence, length: length, sender: Int(due.stream), as: .retransmission, now: now)
             }
+        }
+        while let due = audioCopies.takeDue(now: now) {
+            guard let length = senders[Int(due.stream)].stream.length(of: due.sequence) else { continue }
+            enqueue(due.sequence, length: length, sender: Int(due.stream), as: .retransmission, now: now)
         }
         while !out.isFull, let (item, packetClass) = pacer.next(now: now) {
             let index = Int(item.stream)

@@ -17,7 +17,9 @@ extension Peer {
         case .ice: return agent.nextDeadline
         // Without a way to send, a deadline could not be served and would be due for ever.
         case .dtls: return path == nil ? .distantFuture : dtls?.nextDeadline ?? .distantFuture
-        case .pacing: return srtp == nil || path == nil ? .distantFuture : pacer.nextDeadline ?? .distantFuture
+        case .pacing:
+            guard srtp != nil, path != nil else { return .distantFuture }
+            return min(pacer.nextDeadline ?? .distantFuture, audioCopies.nextDeadline)
         case .openingRepair: return srtp == nil || path == nil ? .distantFuture : opening.nextDeadline
         case .feedback:
             guard srtp != nil, path != nil else { return .distantFuture }

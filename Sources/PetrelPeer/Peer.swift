@@ -75,6 +75,9 @@ public final class Peer {
     var leastRate: DataRate
     var audioRate = DataRate.kilobitsPerSecond(48)
     var opening = OpeningRepair()
+    /// How sound is protected now, and its copies that are still to leave.
+    var audioPlan = AudioRepairPlan()
+    var audioCopies = AudioCopies()
     var repairRate = DataRate.zero
     var repairMeasured: (at: Instant, bytes: UInt64)?
     var earlyHandshake = EarlyDatagrams()

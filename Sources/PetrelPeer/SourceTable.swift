@@ -67,6 +67,8 @@ struct PayloadTable {
         var section: Int
         /// For retransmissions, the payload type of the original (apt).
         var original: UInt8?
+        /// For redundant payloads (RFC 2198), the payload type of their blocks.
+        var blocks: UInt8?
     }
 
     private var entries: [Entry?] = Array(repeating: nil, count: 128)

@@ -32,12 +32,15 @@ struct AudioDelayTarget: Sendable {
 
     /// The delay that jitter asks for.
     private(set) var ticks: Int64
+    /// The part of it that packets in order ask for.
+    private(set) var inOrder: Int64
     /// The share of packets that never came, over the last hundred or so.
     private(set) var lostShare = 0.0
 
     init(start: Int64) {
         self.start = start
         ticks = start
+        inOrder = start
     }
 
     /// Arrival time less media time of the fastest recent packet; nil before the first.
@@ -78,6 +81,7 @@ struct AudioDelayTarget: Sendable {
             worst.reset()
             reordered.reset()
             ticks = start
+            inOrder = start
         }
     }
 
@@ -106,7 +110,7 @@ struct AudioDelayTarget: Sendable {
 
     private mutating func update() {
         guard !worst.isEmpty else { return }
-        let inOrder = Int64(worst.quantile(Self.quantile) + 1) * Self.bucket + Self.margin
+        inOrder = Int64(worst.quantile(Self.quantile) + 1) * Self.bucket + Self.margin
         let base = Int(inOrder / Self.reorderBucket)
         let outOfOrder =
             Int64(reordered.leastCost(base: base, delayCost: 1, lossCost: Self.costPerLostShare)) * Self.reorderBucket

@@ -11,6 +11,8 @@ struct AudioPacketQueue {
         var capture: Int64
         var samples: Int
         var hasFEC: Bool
+        /// It came in place of a packet that was lost.
+        var isRecovered: Bool
         var payload: FrameBuffer
 
         var end: Int64 { timestamp + Int64(samples) }

@@ -10,8 +10,9 @@ public struct AudioPull: Sendable, Hashable {
         case normal
         /// The sender transmits no packets because it has nothing to say (DTX): comfort noise or zeros.
         case silence
-        /// Decoded from the in-band FEC (LBRR) of the packet that followed the lost one (RFC 6716 section 2.1.7).
-        case recoveredByFEC
+        /// Decoded from what came in place of a lost packet: the in-band FEC of the one that followed (RFC 6716 section
+        /// 2.1.7), redundancy (RFC 2198), or the packet sent again.
+        case recovered
         /// Invented by packet loss concealment.
         case concealed
     }

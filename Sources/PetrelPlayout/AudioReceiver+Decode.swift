@@ -48,14 +48,15 @@ extension AudioReceiver {
         gain = 1
         endConcealment()
         if isPaused { statistics.pauseSamples += UInt64(decoded) }
+        if packet.isRecovered { statistics.recoveredSamples += UInt64(decoded) }
         let playout = pulls.ticks + Int64(samples.count)
         statistics.jitterBufferDelay += Double(max(0, playout - packet.arrival)) / 48_000 * Double(decoded)
         countEmitted(decoded)
         if packet.hasFEC, usedFEC != packet.timestamp { statistics.fecPacketsDiscarded += 1 }
         samples.append(
             .init(
-                count: decoded, kind: isPaused ? .silence : .normal, timestamp: packet.timestamp,
-                capture: packet.capture))
+                count: decoded, kind: isPaused ? .silence : packet.isRecovered ? .recovered : .normal,
+                timestamp: packet.timestamp, capture: packet.capture))
     }
 
     /// Decodes what was lost before `packet` from the packet's FEC.
@@ -73,7 +74,7 @@ extension AudioReceiver {
         countEmitted(count)
         samples.append(
             .init(
-                count: count, kind: .recoveredByFEC, timestamp: timestamp,
+                count: count, kind: .recovered, timestamp: timestamp,
                 capture: packet.capture == .min
                     ? .min : packet.capture - PlayoutSamples.nanoseconds(Int(packet.timestamp - timestamp))))
     }

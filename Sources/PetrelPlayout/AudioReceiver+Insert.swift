@@ -10,11 +10,14 @@ extension AudioReceiver {
     ///   - payload: the Opus packet; kept by reference until played.
     ///   - arrival: when it came, or was recovered.
     ///   - captureTime: when its first sample was captured, on the local clock (``CaptureClockMapping``).
+    ///   - origin: how it got here. What came in place of a lost packet counts as recovered.
+    ///   - scheme: what else its RTP packet brought along; of several out of one packet, the newest goes in first.
     /// - Returns: `accept`, or why the packet was dropped: `payloadMalformed`, `badValue`, `rtpDuplicate`,
     ///   `rtpTooOld`, `rtpSequenceJump` (first packet of what may be a new timeline) or `bufferFull`.
     @discardableResult
     public func insert(
-        timestamp: Int64, sequence: Int64, payload: FrameBuffer, arrival: Instant, captureTime: Instant? = nil
+        timestamp: Int64, sequence: Int64, payload: FrameBuffer, arrival: Instant, captureTime: Instant? = nil,
+        origin: AudioOrigin = .media, scheme: AudioRedundancyScheme = .none
     ) -> Verdict {
         let bytes = payload.bytes
         guard bytes.count > 0, bytes.count <= Self.maximumPayload, let length = decoder.duration(of: bytes),
@@ -25,6 +28,10 @@ extension AudioReceiver {
         let arrivalTicks = AudioTicks.of(arrival)
         let offset = arrivalTicks - timestamp
 
+        // What was before the first packet is not waited for.
+        if origin == .redundancy, nextTimestamp == nil, timestamp < queue.first?.timestamp ?? .max {
+            return discard(.rtpTooOld)
+        }
         if let base = delay.base, nextTimestamp != nil || queue.count > 0 {
             // Earlier by a second than the fastest packet, or older than what is playing: a stray or a new timeline.
             let early = offset - base < -48_000
@@ -34,7 +41,16 @@ extension AudioReceiver {
                 statistics.duplicatePackets += 1
                 return discard(.rtpDuplicate)
             }
-            if early || late {
+            if origin != .media {
+                // Out of its time it speaks for itself only, not for the timeline. How late repair comes is learnt from it.
+                if early { return discard(.rtpSequenceJump) }
+                if late {
+                    if offset - base < AudioDelayTarget.window {
+                        noteRepair(sequence, offset: offset, at: arrivalTicks, length: length, scheme)
+                    }
+                    return discard(.rtpTooOld)
+                }
+            } else if early || late {
                 guard suspicion.isConfirmed(by: offset, at: arrivalTicks, early: early) else {
                     // The lateness of a packet that missed its time is what the target must learn from.
                     if late, !early, offset - base < AudioDelayTarget.window {
@@ -56,7 +72,7 @@ extension AudioReceiver {
         }
         let packet = AudioPacketQueue.Packet(
             timestamp: timestamp, sequence: sequence, arrival: arrivalTicks, capture: capture, samples: length,
-            hasFEC: hasFEC, payload: payload)
+            hasFEC: hasFEC, isRecovered: origin != .media, payload: payload)
         var insertion = queue.insert(packet)
         if insertion == .full {
             // The oldest goes: what comes now is nearer to what is being said.
@@ -77,10 +93,24 @@ extension AudioReceiver {
         statistics.packetsReceived += 1
         if hasFEC { statistics.fecPacketsReceived += 1 }
         fecShare += ((hasFEC ? 1 : 0) - fecShare) / 32
+        guard origin == .media else {
+            noteRepair(sequence, offset: offset, at: arrivalTicks, length: length, scheme)
+            return .accept
+        }
+        repair.arrived(sequence: sequence, length: length, scheme: scheme, at: arrivalTicks)
         let inOrder = timestamp >= highestTimestamp ?? .min
         highestTimestamp = max(highestTimestamp ?? timestamp, timestamp)
         delay.arrived(offset: offset, at: arrivalTicks, inOrder: inOrder)
         return .accept
+    }
+
+    private func noteRepair(
+        _ sequence: Int64, offset: Int64, at arrival: Int64, length: Int, _ scheme: AudioRedundancyScheme
+    ) {
+        let lateness = max(0, offset - (delay.base ?? offset))
+        let distance = scheme.distance > 0 ? Int64(scheme.distance) : lateness
+        repair.recovered(sequence: sequence, distance: (distance + Int64(length) - 1) / Int64(length))
+        delay.arrived(offset: offset, at: arrival, inOrder: false)
     }
 
     private func discard(_ reason: DropReason) -> Verdict {

@@ -68,6 +68,9 @@ extension AudioReceiver {
 
     // MARK: Filling
 
+    /// Concealment of up to 40 ms at once is used to let the buffer grow: it is hardly heard.
+    private static let longestHold = 1920
+
     /// Adds samples or moves the position; false where nothing can be added: nothing has started.
     private func fill(now: Int64) -> Bool {
         guard let base = delay.base else { return false }
@@ -154,6 +157,13 @@ extension AudioReceiver {
         let excess = min(gap, buffered - Int64(samples.count) - jitterTicks, buffered - minimumDelay)
         if excess >= 240 || gap < Int64(AudioTicks.concealmentStep) {
             nextTimestamp = next + (gap < Int64(AudioTicks.concealmentStep) ? gap : excess)
+            return
+        }
+        // Repair that is on its way takes longer than the buffer is deep: the place is held while the sound goes on, so
+        // that what comes is in time from here on.
+        let deficit = jitterTicks - buffered
+        if repair.ticks > 0, deficit >= Int64(AudioTicks.block), concealedRun < Self.longestHold {
+            appendConcealment(AudioTicks.block, timestamp: nil)
             return
         }
         let contiguous = lastSequence.map { packet.sequence > $0 } ?? false

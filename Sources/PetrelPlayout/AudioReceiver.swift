@@ -61,6 +61,7 @@ public final class AudioReceiver {
     let seam: UnsafeMutableBufferPointer<Int16>
     var queue: AudioPacketQueue
     var delay: AudioDelayTarget
+    var repair = AudioRepairDelay()
     var pulls = PullClock()
 
     /// The external minimum, in ticks.
@@ -123,6 +124,7 @@ public final class AudioReceiver {
     public func reset() {
         queue.removeAll()
         delay.reset(keepingJitter: true)
+        repair.reset()
         restart()
     }
 
@@ -134,9 +136,12 @@ public final class AudioReceiver {
     /// The part of ``targetDelay`` that jitter asks for.
     public var jitterDelay: TimeDelta { AudioTicks.delta(jitterTicks) }
 
-    /// What jitter, repair by FEC and irregular pulls ask for.
+    /// What jitter, repair and irregular pulls ask for.
     var jitterTicks: Int64 {
-        var ticks = delay.ticks + Int64(pulls.lead)
+        var ticks = delay.ticks
+        // What repair brings is as late as repair is, and as unsteady as the packets it comes in.
+        if repair.ticks > 0 { ticks = max(ticks, repair.ticks + delay.inOrder) }
+        ticks += Int64(pulls.lead)
         // From 1 % loss on it pays to wait for the next packet, which carries the lost one.
         if fecShare > 0.3, delay.lostShare > 0.01 { ticks += Int64(packetLength) }
         return min(ticks, maximumTicks)

@@ -31,7 +31,8 @@ public struct AudioReceiverStatistics: Sendable, Hashable {
     public var fecPacketsReceived: UInt64 = 0
     /// The part of ``fecPacketsReceived`` whose FEC was not needed or came too late.
     public var fecPacketsDiscarded: UInt64 = 0
-    /// Played samples that were decoded from in-band FEC. They are not concealed.
+    /// Played samples that were decoded from what came in place of lost packets: in-band FEC, redundancy (RFC 2198),
+    /// packets sent again. They are not concealed.
     public var recoveredSamples: UInt64 = 0
     /// Concealment of 150 ms and longer: how often.
     public var interruptions: UInt64 = 0

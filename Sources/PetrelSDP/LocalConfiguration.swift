@@ -1,4 +1,5 @@
-/// The codecs this library negotiates. RED, FEC and every other codec in an offer are politely left out of the answer.
+/// The codecs this library negotiates; every other codec in an offer is politely left out of the answer. What goes with a
+/// codec (retransmissions, redundancy) is part of its ``CodecCapability``.
 public enum CodecName: String, CaseIterable, Hashable, Sendable {
     case opus
     case vp8 = "VP8"
@@ -67,19 +68,22 @@ public struct CodecCapability: Hashable, Sendable {
     public var payloadType: UInt8
     /// The payload type of retransmissions (RFC 4588); nil: none are offered or answered.
     public var rtxPayloadType: UInt8?
+    /// The payload type of redundant payloads of this codec (RFC 2198); nil: none are offered or answered.
+    public var redPayloadType: UInt8?
     public var feedback: FeedbackKinds
     /// The a=fmtp parameters, what we like to receive; nil: none.
     public var parameters: String?
 
     public init(
-        codec: CodecName, payloadType: UInt8, rtxPayloadType: UInt8? = nil, feedback: FeedbackKinds,
-        parameters: String? = nil
+        codec: CodecName, payloadType: UInt8, rtxPayloadType: UInt8? = nil, redPayloadType: UInt8? = nil,
+        feedback: FeedbackKinds, parameters: String? = nil
     ) {
+        self.redPayloadType = redPayloadType
         (self.codec, self.payloadType, self.rtxPayloadType) = (codec, payloadType, rtxPayloadType)
         (self.feedback, self.parameters) = (feedback, parameters)
     }
 
-    /// Opus with forward error correction (RFC 7587). `stereo`: we like to receive it; `sendsStereo`: we may send it.
+    /// Opus with forward error correction (RFC 7587) and redundancy (RFC 2198). `stereo`: we like to receive it; `sendsStereo`: we may send it.
     public static func opus(
         stereo: Bool = false, sendsStereo: Bool = false, discontinuous: Bool = false, maximumBitrate: Int? = nil
     ) -> CodecCapability {
@@ -88,7 +92,8 @@ public struct CodecCapability: Hashable, Sendable {
         if sendsStereo { parameters += ";sprop-stereo=1" }
         if discontinuous { parameters += ";usedtx=1" }
         if let maximumBitrate { parameters += ";maxaveragebitrate=\(min(510_000, max(6_000, maximumBitrate)))" }
-        return CodecCapability(codec: .opus, payloadType: 111, feedback: [.nack, .transportCC], parameters: parameters)
+        return CodecCapability(
+            codec: .opus, payloadType: 111, redPayloadType: 63, feedback: [.nack, .transportCC], parameters: parameters)
     }
 
     /// VP8 with retransmissions (RFC 7741, RFC 4588).

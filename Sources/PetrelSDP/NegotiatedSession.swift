@@ -62,6 +62,8 @@ public struct NegotiatedCodec: Hashable, Sendable {
     public var payloadType: UInt8
     /// The payload type of retransmissions of this codec in the same direction; nil: none.
     public var rtxPayloadType: UInt8?
+    /// The payload type of redundant payloads of this codec (RFC 2198) in the same direction; nil: none.
+    public var redPayloadType: UInt8?
     /// The feedback both sides listed.
     public var feedback: FeedbackKinds
     /// What the receiver of this direction asks for.

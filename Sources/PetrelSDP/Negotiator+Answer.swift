@@ -125,6 +125,9 @@ extension Negotiator {
             taken.insert(codec)
             let theirs = FeedbackKinds(in: offered, payloadType: payloadType)
             section.add(capability, payloadType: payloadType, feedback: capability.feedback.intersection(theirs))
+            if capability.redPayloadType != nil, let red = offered.redPayloadType(of: payloadType) {
+                section.addRED(red, of: payloadType, codec)
+            }
             if capability.rtxPayloadType != nil, let rtx = offered.rtxPayloadType(of: payloadType) {
                 section.addRTX(rtx, of: payloadType, codec)
                 hasRTX = true

@@ -92,6 +92,11 @@ extension Negotiator {
                 continue
             }
             section.add(capability, payloadType: payloadType, feedback: capability.feedback)
+            if let preferred = capability.redPayloadType,
+                let red = numbers.redPayloadType(of: codec, old: old, preferred: preferred)
+            {
+                section.addRED(red, of: payloadType, codec)
+            }
             guard let preferred = capability.rtxPayloadType,
                 let rtx = numbers.rtxPayloadType(of: codec, old: old, preferred: preferred)
             else { continue }
@@ -187,6 +192,13 @@ struct NumberBook {
         }
         let original = "\(codec.rawValue.lowercased())/\(codec.clockRate)/\(codec.channels ?? 1)"
         return take("rtx of " + original, before ?? preferred)
+    }
+
+    mutating func redPayloadType(of codec: CodecName, old: MediaSection?, preferred: UInt8) -> UInt8? {
+        let before = find(old) { section in
+            section.codecPayloadType(codec).flatMap { section.redPayloadType(of: $0) }
+        }
+        return take("red/\(codec.clockRate)/\(codec.channels ?? 1)", before ?? preferred)
     }
 
     private func find(_ old: MediaSection?, _ number: (MediaSection) -> UInt8?) -> UInt8? {

@@ -116,10 +116,12 @@ extension Negotiator {
                 .intersection(FeedbackKinds(in: other, payloadType: counterpart))
             if !hasTransportCC { feedback.remove(.transportCC) }
             let rtx = other.rtxPayloadType(of: counterpart) == nil ? nil : receiver.rtxPayloadType(of: payloadType)
+            let red = other.redPayloadType(of: counterpart) == nil ? nil : receiver.redPayloadType(of: payloadType)
             let parameters = receiver.parameters(payloadType)
             result.append(
                 NegotiatedCodec(
-                    codec: codec, payloadType: payloadType, rtxPayloadType: rtx, feedback: feedback,
+                    codec: codec, payloadType: payloadType, rtxPayloadType: rtx, redPayloadType: red,
+                    feedback: feedback,
                     opus: codec == .opus ? OpusParameters(parameters) : nil,
                     vp8: codec == .vp8 ? VP8Parameters(parameters) : nil))
         }

@@ -36,6 +36,19 @@ extension MediaSection {
         }
     }
 
+    /// The payload type whose blocks are all packets of another (RFC 2198 section 5: `a=fmtp:63 111/111`).
+    func redPayloadType(of original: UInt8) -> UInt8? {
+        guard let map = rtpMap(original) else { return nil }
+        let red = RTPMap(payloadType: 0, name: "red", clockRate: map.clockRate, channels: map.channels)
+        return payloadTypes.first { payloadType in
+            guard payloadType != original, SectionRules.isUsable(payloadType), let map = rtpMap(payloadType),
+                map.isSameEncoding(as: red), let text = parameters(payloadType)?.text
+            else { return false }
+            let blocks = text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+            return blocks.allSatisfy { SDPSyntax.decimal(SDPSyntax.trimmed($0)) == Int(original) }
+        }
+    }
+
     mutating func add(_ capability: CodecCapability, payloadType: UInt8, feedback kinds: FeedbackKinds) {
         formats.append("\(payloadType)")
         rtpMaps.append(capability.codec.map(payloadType))
@@ -49,6 +62,13 @@ extension MediaSection {
         formats.append("\(rtx)")
         rtpMaps.append(RTPMap(payloadType: rtx, name: "rtx", clockRate: codec.clockRate))
         formatParameters.append(FormatParameters(payloadType: rtx, text: "apt=\(payloadType)"))
+    }
+
+    mutating func addRED(_ red: UInt8, of payloadType: UInt8, _ codec: CodecName) {
+        formats.append("\(red)")
+        rtpMaps.append(
+            RTPMap(payloadType: red, name: "red", clockRate: codec.clockRate, channels: codec.channels))
+        formatParameters.append(FormatParameters(payloadType: red, text: "\(payloadType)/\(payloadType)"))
     }
 
     mutating func announce(_ local: LocalTransport, setup: SetupRole, tlsID: String?) {

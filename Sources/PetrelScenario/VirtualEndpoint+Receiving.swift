@@ -75,7 +75,8 @@ extension VirtualEndpoint {
         guard let speaker else { return }
         speaker.insert(
             timestamp: packet.timestamp, sequence: packet.sequence, payload: packet.payload, arrival: packet.arrival,
-            captureTime: packet.captureTime.map { wallClock.instant(of: $0) })
+            captureTime: packet.captureTime.map { wallClock.instant(of: $0) }, origin: AudioOrigin(packet.origin),
+            scheme: AudioRedundancyScheme(packet))
         if nextPull == .distantFuture { nextPull = now + pullPhase }
     }
 
@@ -89,7 +90,7 @@ extension VirtualEndpoint {
             switch pull.kind {
             case .none, .normal: .normal
             case .silence: .silence
-            case .recoveredByFEC: .recovered
+            case .recovered: .recovered
             case .concealed: .concealed
             }
         let captured = pull.captureTime.flatMap { trueTime(of: wallClock.ntp(at: $0)) }
@@ -103,6 +104,7 @@ extension VirtualEndpoint {
         audioTrueDelay = played - captured
         audioDelay = AVSync.StreamDelay(
             captureToRender: now - local, buffer: pull.bufferDelay, own: pull.jitterDelay)
+        if let speakerTrack { peer.setPlayoutDelay(speaker.targetDelay, of: speakerTrack) }
         synchronise(now: now)
     }
 
@@ -112,5 +114,23 @@ extension VirtualEndpoint {
         nextSync = now + sync.interval
         speaker?.setMinimumDelay(sync.audioMinimum)
         screen.setMinimumDelay(sync.videoMinimum)
+    }
+}
+
+extension AudioOrigin {
+    init(_ origin: AudioPacketOrigin) {
+        switch origin {
+        case .media: self = .media
+        case .redundancy: self = .redundancy
+        case .retransmission: self = .retransmission
+        }
+    }
+}
+
+extension AudioRedundancyScheme {
+    init(_ packet: EncodedAudioPacket) {
+        self.init(
+            reach: Int(packet.redundancyReach), depth: Int(packet.redundancyDepth),
+            distance: Int(packet.redundancyDistance))
     }
 }

@@ -172,9 +172,13 @@ import Testing
                     into: $0, payloadType: 111, sequenceNumber: sequence, timestamp: UInt32(sequence) * 960, ssrc: 1)
             }
             let header = try RTPHeader(parsing: bytes.span.bytes)
-            return try bytes.withUnsafeBytes {
-                try stream.receiveAudio($0, header: header, extensions: RTPExtensions(), isRepair: false, now: .zero)
+            var received: EncodedAudioPacket?
+            try bytes.withUnsafeBytes { bytes in
+                try stream.receiveAudio(
+                    bytes, header: header, extensions: RTPExtensions(), isRepair: false, redundancyOf: nil, now: .zero
+                ) { received = $0 }
             }
+            return received
         }
         for sequence: UInt16 in 0..<5 { #expect(try send(sequence) != nil) }
         #expect(throws: DropReason.rtpSequenceJump) { try send(20_000) }

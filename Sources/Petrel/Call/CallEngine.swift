@@ -221,6 +221,14 @@ final class CallEngine: DatagramEngine, @unchecked Sendable {
         }
     }
 
+    /// Tells the peer how long sound of a track waits for its playout.
+    func setPlayoutDelay(_ delay: TimeDelta, of track: RemoteTrackID) {
+        driver.run { [self] in
+            guard !isClosed else { return }
+            peer.setPlayoutDelay(delay, of: track)
+        }
+    }
+
     /// Says good-bye and ends the driver's thread. Nothing is handed over any more once it has returned.
     func close() async {
         driver.run { [self] in

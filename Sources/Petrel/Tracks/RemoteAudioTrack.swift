@@ -69,7 +69,7 @@ public final class RemoteAudioTrack: Sendable {
         let (packets, played, encoded, counters) = (packets, played, encoded, counters)
         thread = try WorkerThread { thread in
             AudioPlaying(
-                channels: channels, packets: packets, played: played, encoded: encoded, counters: counters,
+                id: id, channels: channels, packets: packets, played: played, encoded: encoded, counters: counters,
                 engine: engine, sync: sync, clock: clock
             ).run(thread)
             played.end()
@@ -109,6 +109,7 @@ public final class RemoteAudioTrack: Sendable {
 
 /// The playout buffer and its thread.
 private struct AudioPlaying {
+    let id: RemoteTrackID
     let channels: Int
     let packets: Mailbox<EncodedAudioPacket>
     let played: SinkList<PlayedAudio>
@@ -128,6 +129,7 @@ private struct AudioPlaying {
         }
         let samples = UnsafeMutableBufferPointer<Int16>.allocate(capacity: AudioReceiver.samplesPerPull * channels)
         defer { samples.deallocate() }
+        var toldDelay = TimeDelta.zero
         Pacing.run(thread, rate: 100) {
             guard !packets.isClosed else { return false }
             for packet in packets.takeAll() {
@@ -137,7 +139,8 @@ private struct AudioPlaying {
                         captureUnixNanoseconds: packet.captureTime?.unixNanoseconds, arrivedAt: packet.arrival))
                 receiver.insert(
                     timestamp: packet.timestamp, sequence: packet.sequence, payload: packet.payload,
-                    arrival: packet.arrival, captureTime: packet.captureTime.map { clock.instant(of: $0) })
+                    arrival: packet.arrival, captureTime: packet.captureTime.map { clock.instant(of: $0) },
+                    origin: AudioOrigin(packet.origin), scheme: AudioRedundancyScheme(packet))
             }
             let now = MonotonicClock.now
             let pull = receiver.pull(at: now, into: samples)
@@ -145,6 +148,12 @@ private struct AudioPlaying {
                 let delay = AVSync.StreamDelay(
                     captureToRender: now - captured, buffer: pull.bufferDelay, own: pull.jitterDelay)
                 receiver.setMinimumDelay(sync.audio(delay, now: now))
+            }
+            let wait = receiver.targetDelay
+            // What the peer asks for again depends on it; a few milliseconds do not matter.
+            if max(wait - toldDelay, toldDelay - wait) >= .milliseconds(10) {
+                toldDelay = wait
+                engine.setPlayoutDelay(wait, of: id)
             }
             let statistics = receiver.statistics
             counters.withLock { $0 = statistics }
@@ -165,8 +174,26 @@ extension PlayedAudio.Origin {
         case .none: self = .nothingYet
         case .normal: self = .received
         case .silence: self = .silence
-        case .recoveredByFEC: self = .recovered
+        case .recovered: self = .recovered
         case .concealed: self = .concealed
         }
+    }
+}
+
+extension AudioOrigin {
+    init(_ origin: AudioPacketOrigin) {
+        switch origin {
+        case .media: self = .media
+        case .redundancy: self = .redundancy
+        case .retransmission: self = .retransmission
+        }
+    }
+}
+
+extension AudioRedundancyScheme {
+    init(_ packet: EncodedAudioPacket) {
+        self.init(
+            reach: Int(packet.redundancyReach), depth: Int(packet.redundancyDepth),
+            distance: Int(packet.redundancyDistance))
     }
 }

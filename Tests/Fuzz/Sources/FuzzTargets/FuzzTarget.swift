@@ -16,6 +16,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case rtcpCompound = "rtcp_compound"
     case twcc
     case rtx
+    case red
     case opusTOC = "opus_toc"
     case vp8Descriptor = "vp8_descriptor"
     case dtlsDatagram = "dtls_datagram"
@@ -39,6 +40,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .rtcpCompound: fuzzRTCPCompound(input)
         case .twcc: fuzzTWCC(input)
         case .rtx: fuzzRTX(input)
+        case .red: fuzzRED(input)
         case .opusTOC: fuzzOpusTOC(input)
         case .vp8Descriptor: fuzzVP8Descriptor(input)
         case .dtlsDatagram: fuzzDTLSDatagram(input)

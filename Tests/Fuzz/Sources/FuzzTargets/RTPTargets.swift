@@ -111,3 +111,26 @@ func fuzzRTX(_ input: UnsafeRawBufferPointer) {
         require(false, "our own retransmission: \(error)")
     }
 }
+
+/// Redundant payloads: blocks lie behind each other within the payload, and what was read is written the same.
+func fuzzRED(_ input: UnsafeRawBufferPointer) {
+    guard let red = try? RED(parsing: input.bytes) else { return }
+    require((1...RED.maximumBlocks).contains(red.count), "between one and 32 blocks: \(red.count)")
+    var end = (red.count - 1) * RED.blockHeaderLength + RED.primaryHeaderLength
+    var type = red[0].payloadType
+    for index in 0..<red.count {
+        require(red[index].range.lowerBound == end, "blocks lie behind each other")
+        end = red[index].range.upperBound
+        if red[index].payloadType != type { type = 0xFF }
+    }
+    require(end == input.count, "blocks fill the payload")
+    // Ours have one payload type in all blocks.
+    guard type != 0xFF else { return }
+    let room = UnsafeMutableRawBufferPointer.allocate(byteCount: input.count, alignment: 16)
+    defer { room.deallocate() }
+    let primary = UnsafeRawBufferPointer(rebasing: input[red[red.count - 1].range])
+    let length = RED.write(into: room, payloadType: type, primary: primary, count: red.count - 1) { index in
+        (Int(red[index].timestampOffset), UnsafeRawBufferPointer(rebasing: input[red[index].range]))
+    }
+    require(length == input.count && room.elementsEqual(input), "written as it was read")
+}

@@ -70,9 +70,19 @@ private func send(
         if stream.kind == .video {
             try? stream.receiveVideo(packet, header: parsed, extensions: extensions, isRepair: isRepair, now: now)
         } else {
-            let audio = try? stream.receiveAudio(
-                packet, header: parsed, extensions: extensions, isRepair: isRepair, now: now)
-            require(audio.map { $0.payload.count == payload.count } ?? true, "a payload is handed on whole")
+            // With the upper bit of its shape the payload is redundant (RFC 2198).
+            let blocks: UInt8? = shape & 32 == 0 ? nil : 111
+            var count = 0
+            try? stream.receiveAudio(
+                packet, header: parsed, extensions: extensions, isRepair: isRepair, redundancyOf: blocks, now: now
+            ) { sound in
+                count += 1
+                require(
+                    blocks == nil ? sound.payload.count == payload.count : sound.payload.count < payload.count,
+                    "a payload is handed on whole, a block without the rest")
+                require(sound.payload.count > 0 && sound.redundancyDistance >= 0, "and is one")
+            }
+            require(count <= RED.maximumBlocks, "one packet brings a bounded number: \(count)")
         }
     }
 }
