@@ -500,6 +500,55 @@ def tokens(browser):
     check(server.stop() == 0, "the server ends with exit code 0")
 
 
+PUBLISH = """(async () => {
+    const post = async (connection, path) => {
+        await connection.setLocalDescription(await connection.createOffer());
+        while (connection.iceGatheringState !== 'complete') await new Promise(done => setTimeout(done, 50));
+        const answer = await fetch(path, {
+            method: 'POST', headers: {'Content-Type': 'application/sdp'}, body: connection.localDescription.sdp});
+        const sdp = await answer.text();
+        if (answer.status !== 201) throw new Error(`${path}: ${answer.status} ${sdp}`);
+        await connection.setRemoteDescription({type: 'answer', sdp});
+        return {place: answer.headers.get('Location'), sdp};
+    };
+    const media = await navigator.mediaDevices.getUserMedia({audio: true, video: true});
+    window.published = new RTCPeerConnection();
+    for (const track of media.getTracks()) published.addTransceiver(track, {direction: 'sendonly', streams: [media]});
+    const there = await post(published, '/whip/browser');
+    window.watched = new RTCPeerConnection();
+    for (const kind of ['audio', 'video']) watched.addTransceiver(kind, {direction: 'recvonly'});
+    const back = await post(watched, '/whep/browser');
+    return {places: [there.place, back.place], isLite: there.sdp.includes('a=ice-lite'), isFull: !back.sdp.includes('a=ice-lite')};
+})()"""
+WATCHED = """(async () => {
+    let [pictures, packets] = [0, 0];
+    for (const report of (await watched.getStats()).values()) {
+        if (report.type === 'inbound-rtp' && report.kind === 'video') pictures = report.framesDecoded;
+        if (report.type === 'inbound-rtp' && report.kind === 'audio') packets = report.packetsReceived;
+    }
+    return [pictures, packets, published.connectionState, watched.connectionState];
+})()"""
+
+
+def streams(browser):
+    """A browser publishes by WHIP and watches itself by WHEP, with and without the relay in between."""
+    for options in ((), ("--link", "delay=5")):
+        server = Server(*options)
+        page = browser.page()
+        page.open(server.address + "/")
+        made = page.run(PUBLISH)
+        check(made["isLite"] and made["isFull"], "a publisher is met by ICE-lite, and nobody else")
+        time.sleep(12)
+        pictures, packets, *states = page.run(WATCHED)
+        check(states == ["connected", "connected"], f"published and watched: {states}")
+        check(pictures > 60 and packets > 300, f"a browser publishes, and sees {pictures} pictures and {packets} packets of sound of it")
+        for place in reversed(made["places"]):  # A stream ends with its publisher.
+            server.ask(place, "DELETE")
+        check(wait_for(lambda: server.peers() == 0, 5), "both end")
+        page.close()
+        check(server.stop() == 0, "and so does the server")
+
+
 def take_pictures(server, browser, folder):
     os.makedirs(folder, exist_ok=True)
     page = browser.page()
@@ -539,6 +588,7 @@ try:
         echo(server, browser)
         sentences(server, browser)
         tokens(browser)
+        streams(browser)
 finally:
     browser.close()
     server.kill()
