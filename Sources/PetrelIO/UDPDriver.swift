@@ -6,7 +6,14 @@ public import PetrelCore
 ///
 /// Everything that touches the engine runs on the driver's event loop: hand work over with ``run(_:)``.
 public final class UDPDriver: DatagramDriver, @unchecked Sendable {
-    // @unchecked: all mutable state is confined to `loop`, but for `isOpen`, which is behind a lock.
+    // @unchecked: all mutable state is confined to `loop`, but for `door`, which is a lock.
+    private struct Door: Sendable {
+        var isOpen = true
+        /// Nothing is under way any more, and whoever closes may end the thread.
+        var hasEnded = false
+        var closers: [CheckedContinuation<Void, Never>] = []
+    }
+
     private struct Socket {
         let local: TransportAddress
         let channel: any Channel
@@ -15,11 +22,13 @@ public final class UDPDriver: DatagramDriver, @unchecked Sendable {
 
     private let group: MultiThreadedEventLoopGroup
     private let loop: any EventLoop
-    private let isOpen = Lock(true)
+    private let door = Lock(Door())
     private var sockets: [Socket] = []
     private weak var engine: (any DatagramEngine)?
     private var timer: DriverTimer?
     private var isClosed = false
+    /// Sockets that are being opened: a loop that ends meanwhile would never tell what became of them.
+    private var opening = 0
     /// What was sent and what was not. On the driver's thread only.
     public private(set) var counts = DriverCounts()
 
@@ -38,13 +47,20 @@ public final class UDPDriver: DatagramDriver, @unchecked Sendable {
     /// Runs `work` on the driver's thread, in the order of the calls. Once the driver is closed it is not run.
     public func run(_ work: @escaping @Sendable () -> Void) {
         // Held while the work is handed over, so that none comes to a loop that has ended.
-        isOpen.withLock { if $0 { loop.execute(work) } }
+        door.withLock { if $0.isOpen { loop.execute(work) } }
     }
 
     /// Runs `work` on the driver's thread and answers what it answered; nil once the driver is closed.
-    public func perform<Result: Sendable>(_ work: @escaping @Sendable () throws -> Result) async throws -> Result? {
-        let future = isOpen.withLock { $0 ? loop.submit(work) : nil }
-        return try await future?.get()
+    public func perform<Answer: Sendable>(_ work: @escaping @Sendable () throws -> Answer) async throws -> Answer? {
+        // The work itself resumes the caller: a future's `get` comes to the loop a second time, and by then the loop may
+        // have ended, which nobody would ever be told.
+        try await withCheckedThrowingContinuation { continuation in
+            let isTaken = door.withLock { door in
+                if door.isOpen { loop.execute { continuation.resume(with: Swift.Result { .some(try work()) }) } }
+                return door.isOpen
+            }
+            if !isTaken { continuation.resume(returning: nil) }
+        }
     }
 
     /// Whether the caller runs on the driver's thread.
@@ -84,38 +100,57 @@ public final class UDPDriver: DatagramDriver, @unchecked Sendable {
         _ opened: (reading: Int32, sending: SendSocket), at address: TransportAddress
     ) async throws -> TransportAddress {
         let (reading, sending) = opened
-        guard
-            let bound = try await perform({ [self] in
-                DatagramBootstrap(group: loop)
-                    .channelOption(.socketOption(.so_rcvbuf), value: Self.bufferSize)
-                    .channelOption(.socketOption(.so_sndbuf), value: Self.bufferSize)
-                    .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 65536))
-                    .channelOption(.datagramVectorReadMessageCount, value: 16)
-                    .channelInitializer { channel in
-                        channel.eventLoop.makeCompletedFuture {
-                            try channel.pipeline.syncOperations.addHandler(DatagramHandler(driver: self))
+        let closed = SocketError("the socket at \(address) was closed while it was being opened")
+        return try await withCheckedThrowingContinuation { continuation in
+            let isTaken = door.withLock { door in
+                if door.isOpen {
+                    loop.execute { [self] in
+                        opening += 1
+                        bind(reading).whenComplete { bound in
+                            continuation.resume(with: self.opened(bound, sending: sending, address, closed))
                         }
                     }
-                    .withBoundSocket(reading)
-            })
-        else {
+                }
+                return door.isOpen
+            }
+            guard !isTaken else { return }
             Platform.close(reading)
-            throw SocketError("the socket at \(address) was closed while it was being opened")
+            continuation.resume(throwing: closed)
         }
-        let channel: any Channel
-        do { channel = try await bound.get() } catch {
-            throw SocketError("a UDP socket cannot be opened at \(address): \(error)")
+    }
+
+    private func bind(_ descriptor: Int32) -> EventLoopFuture<any Channel> {
+        DatagramBootstrap(group: loop)
+            .channelOption(.socketOption(.so_rcvbuf), value: Self.bufferSize)
+            .channelOption(.socketOption(.so_sndbuf), value: Self.bufferSize)
+            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 65536))
+            .channelOption(.datagramVectorReadMessageCount, value: 16)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(DatagramHandler(driver: self))
+                }
+            }
+            .withBoundSocket(descriptor)
+    }
+
+    private func opened(
+        _ bound: Result<any Channel, any Error>, sending: SendSocket, _ address: TransportAddress, _ closed: SocketError
+    ) -> Result<TransportAddress, any Error> {
+        defer {
+            opening -= 1
+            if opening == 0, isClosed { tellClosers() }
         }
-        let local = try await perform { [self] () -> TransportAddress? in
-            guard !isClosed, let local = channel.localAddress.flatMap({ TransportAddress($0) }) else { return nil }
+        switch bound {
+        case .failure(let error):
+            return .failure(SocketError("a UDP socket cannot be opened at \(address): \(error)"))
+        case .success(let channel):
+            guard !isClosed, let local = channel.localAddress.flatMap({ TransportAddress($0) }) else {
+                channel.close(promise: nil)
+                return .failure(closed)
+            }
             sockets.append(Socket(local: local, channel: channel, sending: sending))
-            return local
+            return .success(local)
         }
-        guard let local, let local else {
-            channel.close(promise: nil)
-            throw SocketError("the socket at \(address) was closed while it was being opened")
-        }
-        return local
     }
 
     /// Closes one socket. On the driver's thread only.
@@ -155,20 +190,37 @@ public final class UDPDriver: DatagramDriver, @unchecked Sendable {
     public func makeTimer(_ work: @escaping @Sendable (Instant) -> Void) -> DriverTimer { DriverTimer(loop, work) }
 
     /// Closes all sockets and ends the thread. Nothing is called any more once it has returned; it may be called again.
+    ///
+    /// What was handed over before is still done.
     public func close() async {
-        let ending = isOpen.withLock { isOpen -> EventLoopFuture<Void>? in
-            guard isOpen else { return nil }
-            isOpen = false
-            return loop.submit { [self] in
-                isClosed = true
-                timer?.cancel()
-                engine = nil
-                for socket in sockets { socket.channel.close(promise: nil) }
-                sockets = []
+        await withCheckedContinuation { continuation in
+            let hasEnded = door.withLock { door in
+                if door.isOpen { loop.execute { [self] in end() } }
+                door.isOpen = false
+                if !door.hasEnded { door.closers.append(continuation) }
+                return door.hasEnded
             }
+            if hasEnded { continuation.resume() }
         }
-        try? await ending?.get()
         try? await group.shutdownGracefully()
+    }
+
+    private func end() {
+        isClosed = true
+        timer?.cancel()
+        engine = nil
+        for socket in sockets { socket.channel.close(promise: nil) }
+        sockets = []
+        if opening == 0 { tellClosers() }
+    }
+
+    private func tellClosers() {
+        let closers = door.withLock { door in
+            door.hasEnded = true
+            defer { door.closers = [] }
+            return door.closers
+        }
+        for closer in closers { closer.resume() }
     }
 
     fileprivate func received(
