@@ -148,15 +148,24 @@ extension LiveTests {
             #expect(datagrams.contains { $0.payload.count >= 8 && [200, 201].contains($0.payload[1]) })
         }
 
-        /// How many of the packets of sound (payload type 111) begin as Opus of 20 ms, one frame, mono does (RFC 6716
+        /// How many of the packets of sound (payload type 111, or 63 with earlier ones) begin as Opus of 20 ms, one frame, mono does (RFC 6716
         /// section 3.1): 9 of 32 configurations, 1 of 8 frame codes.
         private func shareOfSpeech(_ datagrams: [Datagram]) -> Double {
-            let sound = datagrams.map(\.payload).filter { $0.count > 12 && $0[1] & 0x7F == 111 }
+            let sound = datagrams.map(\.payload).filter { $0.count > 12 && [111, 63].contains($0[1] & 0x7F) }
             let speech = sound.count { bytes in
                 var offset = 12 + 4 * Int(bytes[0] & 0x0F)
                 if bytes[0] & 0x10 != 0 {
                     guard bytes.count >= offset + 4 else { return false }
                     offset += 4 + 4 * Int(big(bytes[(offset + 2)..<(offset + 4)]))
+                }
+                if bytes[1] & 0x7F == 63 {
+                    // RFC 2198 section 3: headers of 4 octets with the lengths of the earlier packets, and one of the last.
+                    var earlier = 0
+                    while bytes.count > offset + 4, bytes[offset] & 0x80 != 0 {
+                        earlier += Int(big(bytes[(offset + 2)..<(offset + 4)]) & 0x3FF)
+                        offset += 4
+                    }
+                    offset += 1 + earlier
                 }
                 guard bytes.count > offset else { return false }
                 return Self.of20ms.contains(bytes[offset] >> 3) && bytes[offset] & 0x07 == 0
