@@ -17,7 +17,7 @@ extension VirtualEndpoint {
         let note = VideoReceiver.Frame(
             id: nextFrameID, timestamp: frame.timestamp,
             captureTime: frame.captureTime.map { wallClock.instant(of: $0) },
-            size: frame.payload.count, isKeyFrame: frame.isKeyFrame)
+            size: frame.payload.count, isKeyFrame: frame.isKeyFrame, repairDelay: frame.repairDelay)
         if case .accept = screen.insert(note, arrival: now) { waiting.append((nextFrameID, frame)) }
     }
 
