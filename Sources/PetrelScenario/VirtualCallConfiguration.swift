@@ -49,6 +49,9 @@ public struct VirtualCallConfiguration: Sendable {
     public var callerToCallee: LinkDescription
     public var calleeToCaller: LinkDescription
     public var video = Video.testCard(width: 1280, height: 720, framesPerSecond: 30)
+    /// Made-up frames go through the buffer of the screen like real ones, to ask about its delay; otherwise they are
+    /// shown as they come whole.
+    public var buffersSynthetic = false
     public var hasAudio = true
     /// What is said; nil: a voice made up from the seed.
     public var speech: VirtualSpeech?
