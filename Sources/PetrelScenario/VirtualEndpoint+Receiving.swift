@@ -36,7 +36,7 @@ extension VirtualEndpoint {
         waiting.removeAll { $0.id < order.id }
         if configuration.buffersSynthetic, decoder == nil, waiting.first?.id == order.id {
             waiting.removeFirst()
-            if !order.isReferenceOnly { pictures.append((order.id, nil)) }
+            if !order.isReferenceOnly { pictures.append((order.id, nil, nil)) }
             decoding = (order.id, now + configuration.decodeTime, !order.isReferenceOnly, false)
             return
         }
