@@ -8,8 +8,9 @@ extension RepairController {
     static let volleyFactor = 1.2
     /// The chance that a key frame does not arrive whole by its first volley.
     static let keyFrameFailure = 0.01
-    /// The chance that the last volley for a frame leaves it incomplete.
-    static let lastFailure = 0.003
+    /// The chance that the last volley for a frame leaves it incomplete. It may be large: the repair packets of the frames
+    /// behind it cover it too, and the delay of the screen leaves them time.
+    static let lastFailure = 0.1
     /// What comes back from the other side later than this after the round trip is late: the interval of its reports
     /// and one lost report.
     static let reportTime = TimeDelta.milliseconds(20)
@@ -18,7 +19,7 @@ extension RepairController {
     /// frames and reports take; more of it where reports are lost often.
     public static func playoutDelay(loss: Double, roundTrip: TimeDelta) -> TimeDelta {
         let more = max(0, min(most, loss) - 0.3) * 100
-        return min(.milliseconds(400), roundTrip + .milliseconds(45 + more))
+        return min(.milliseconds(400), roundTrip + .milliseconds(42 + more))
     }
 
     /// The delay that the other side is taken to have, by our own view of the path.

@@ -69,6 +69,8 @@ public struct VirtualCallConfiguration: Sendable {
     public var rewriteAnswer: (@Sendable (String) -> String)?
     /// Both sides have IPv6 addresses only.
     public var usesIPv6 = false
+    /// Whether the two may agree on the repair code of their own; otherwise they are to each other what a browser is.
+    public var usesRepairCode = true
     public var bandwidth = BandwidthEstimator.Configuration()
     /// The rate the video encoder is set to at the most.
     public var maximumVideoRate = DataRate.kilobitsPerSecond(1800)

@@ -6,6 +6,7 @@ internal import PetrelLab
 internal import PetrelMedia
 internal import PetrelPeer
 internal import PetrelPlayout
+internal import PetrelSDP
 internal import PetrelSecurity
 
 /// One side of a rehearsed call: a peer with a camera, a microphone, a screen and a loudspeaker, all of them told the
@@ -96,6 +97,11 @@ final class VirtualEndpoint {
         settings.labSeed = labSeed
         settings.streamStart = side.streamStart
         settings.bandwidth = configuration.bandwidth
+        if !configuration.usesRepairCode {
+            for index in settings.description.videoCodecs.indices {
+                settings.description.videoCodecs[index].repairPayloadType = nil
+            }
+        }
         peer = try Peer(configuration: settings, role: role, random: RandomSource(seed: random.next()), now: begin)
         var phase = random
         videoRate = min(configuration.maximumVideoRate, configuration.bandwidth.start)

@@ -1,3 +1,4 @@
+import Foundation
 import PetrelCore
 import PetrelMedia
 import PetrelPeer
@@ -24,6 +25,7 @@ import Testing
         var framesPerSecond = 0.0
         var keyFrames = 0
         var estimate = 0.0
+        var media = 0.0
         var description: String {
             "expansion \(expansion) latency \(latency) freezes \(freezes) fps \(framesPerSecond) keys \(keyFrames) estimate \(estimate)"
         }
@@ -39,6 +41,7 @@ import Testing
             guard let sent = statistics.outbound.first(where: { $0.kind == .video })?.counts else { return figures }
             figures.expansion =
                 Double(sent.bytesSent + sent.retransmittedBytes + sent.repairBytes) / Double(max(1, sent.mediaBytes))
+            figures.media = Double(sent.mediaBytes) * 8 / 1000 / configuration.duration.seconds
             figures.latency = (
                 direction.videoLatency(0.5, from: .seconds(3)), direction.videoLatency(0.95, from: .seconds(3)),
                 direction.videoLatency(0.99, from: .seconds(3))
@@ -47,12 +50,31 @@ import Testing
             figures.framesPerSecond = direction.framesPerSecond
             figures.keyFrames = sent.keyFramesSent == 0 ? 0 : Int(sent.keyFramesSent)
             figures.estimate = Double(statistics.estimate.kilobitsPerSecond)
-            print(sent, statistics.drops.nonZero, statistics.inbound.map(\.counts))
             return figures
         }
     }
 
-    @Test(arguments: [0, 10, 30]) func table(loss: Int) throws {
-        for figures in try Self.run(Self.call(loss: "loss=\(loss)", seconds: 20)) { print(loss, figures) }
+    @Test func table() throws {
+        let text = ProcessInfo.processInfo.environment["LOSSES"] ?? "30"
+        let seconds = Double(ProcessInfo.processInfo.environment["SECS"] ?? "60") ?? 60
+        let seeds = Int(ProcessInfo.processInfo.environment["SEEDS"] ?? "1") ?? 1
+        for loss in text.split(separator: ";") {
+            var all: [Figures] = []
+            for seed in 1...seeds {
+                var c = try Self.call(loss: String(loss), seconds: seconds, seed: UInt64(seed))
+                if ProcessInfo.processInfo.environment["REAL"] != nil {
+                    c.video = .testCard(width: 1280, height: 720, framesPerSecond: 30)
+                    c.hasAudio = true
+                }
+                all += try Self.run(c)
+            }
+            let n = Double(all.count)
+            func r(_ x: Double, _ d: Double = 10) -> Double { (x * d).rounded() / d }
+            print(
+                "ROW", loss, "exp", r(all.map(\.expansion).reduce(0, +) / n, 1000), "p50/95/99",
+                r(all.map(\.latency.p50).max()!), r(all.map(\.latency.p95).max()!), r(all.map(\.latency.p99).max()!),
+                "frz", all.map(\.freezes).reduce(0, +), "fps", r(all.map(\.framesPerSecond).min()!, 100), "keys",
+                all.map(\.keyFrames).reduce(0, +), "est", all.map(\.estimate).min()!, "media", all.map(\.media).min()!)
+        }
     }
 }
