@@ -106,6 +106,7 @@ let package = Package(
             targets: [
                 "PetrelCore", "PetrelWire", "PetrelSDP", "PetrelICE", "PetrelSecurity", "PetrelCongestion",
                 "PetrelMedia", "PetrelCodecs", "PetrelPlayout", "PetrelPeer", "PetrelIO", "PetrelScenario",
+                "PetrelLab", "PetrelDevices", "PetrelTools",
             ]),
         .executable(name: "petrel", targets: ["PetrelCLI"]),
     ] + serverProducts,
@@ -126,6 +127,7 @@ let package = Package(
             name: "CVPX", pkgConfig: "vpx", providers: [.apt(["libvpx-dev"]), .brew(["libvpx"])]),
         .target(name: "CPetrelSecurity", dependencies: ["COpenSSL", "CSRTP"]),
         .target(name: "CPetrelCodecs", dependencies: ["COpus", "CVPX"]),
+        .target(name: "CPetrelMedia"),
 
         // L1 values
         room("PetrelCore"),
@@ -136,7 +138,7 @@ let package = Package(
         room("PetrelSecurity", ["PetrelCore", "PetrelWire", "CPetrelSecurity", "COpenSSL", "CSRTP"]),
         room("PetrelICE", ["PetrelCore", "PetrelWire", "PetrelSDP", "PetrelSecurity"]),
         room("PetrelCongestion", ["PetrelCore", "PetrelWire"]),
-        room("PetrelMedia", ["PetrelCore", "PetrelWire", "PetrelCongestion"]),
+        room("PetrelMedia", ["PetrelCore", "PetrelWire", "PetrelCongestion", "CPetrelMedia"]),
         room("PetrelCodecs", ["PetrelCore", "PetrelWire", "CPetrelCodecs", "COpus", "CVPX"]),
 
         // L3 engines

@@ -40,6 +40,8 @@ public final class ReceiveStream {
     public var playoutDelay = TimeDelta.zero
     /// Whether PLI was negotiated.
     public var asksForKeyFrames = false
+    /// The sliding-window repair code, where it was negotiated: it takes the place of requests.
+    public private(set) var repair: RepairDecoder?
 
     /// A jump of the sequence number beyond this needs a second packet to be believed (RFC 3550 appendix A.1).
     static let largestJump: Int64 = 3000
@@ -62,6 +64,9 @@ public final class ReceiveStream {
     private var blockedSince: Instant?
     private var keyFrameAsked: Instant?
     private var clock: (ntp: NTPTime, timestamp: Int64)?
+    private var lastCapture: (ntp: NTPTime, timestamp: Int64)?
+    var repairReports = RepairReportClock()
+    var arrivalLoss = ArrivalLoss()
     /// The last sender report: the middle of its NTP time and when it arrived, for LSR and DLSR.
     public private(set) var lastSenderReport: (compact: UInt32, arrival: Instant)?
 
@@ -92,7 +97,7 @@ public final class ReceiveStream {
         reception.received(
             sequence: sequence, timestamp: header.timestamp, headerBytes: header.headerLength,
             payloadBytes: header.payloadLength, isRepair: isRepair, now: now)
-        if isRepair { statistics.retransmittedPacketsReceived &+= 1 }
+        if isRepair, repair == nil { statistics.retransmittedPacketsReceived &+= 1 }
         return (sequence, timestamps.unwrap(header.timestamp))
     }
 
@@ -106,6 +111,16 @@ public final class ReceiveStream {
         recentAudio = RecentTimestamps()
         assembler = VideoAssembler()
         clock = nil
+        lastCapture = nil
+        repair?.reset()
+        arrivalLoss = ArrivalLoss()
+    }
+
+    /// Begins or ends the use of the repair code; requests for missing packets end where it begins.
+    public func useRepair(_ isUsed: Bool) {
+        guard isUsed != (repair != nil) else { return }
+        repair = isUsed ? RepairDecoder() : nil
+        if isUsed { nacks.reset() }
     }
 
     /// Takes in one video packet. Frames that it makes whole are fetched with ``nextFrame(now:)``.
@@ -114,12 +129,14 @@ public final class ReceiveStream {
     ) throws(DropReason) {
         var startsFrame = false
         var isKeyFrame = false
+        var pictureID: UInt16?
         // A constant: a variable whose span is taken would be put on the heap.
         let described = UnsafeRawBufferPointer(rebasing: packet[header.payloadRange])
         var descriptorLength = 0
         if header.payloadLength > 0 {
             let (descriptor, length) = try VP8PayloadDescriptor.parse(described.bytes)
             descriptorLength = length
+            pictureID = descriptor.pictureID
             startsFrame = descriptor.startsFrame
             // The lowest bit of a frame says that it is not a key frame (RFC 6386 section 9.1).
             if startsFrame, length < described.count { isKeyFrame = described[length] & 1 == 0 }
@@ -134,9 +151,10 @@ public final class ReceiveStream {
         if asksForMissing, !nacks.received(place.sequence, now: now) { assembler.requireKeyFrame() }
         let note = VideoPacketNote(
             sequence: place.sequence, timestamp: place.timestamp, marker: header.marker, startsFrame: startsFrame,
-            isKeyFrame: isKeyFrame, isPadding: header.payloadLength == 0, isRepaired: isRepair,
+            isKeyFrame: isKeyFrame, pictureID: pictureID, isPadding: header.payloadLength == 0, isRepaired: isRepair,
             captureTime: captureTime(extensions, place.timestamp), arrival: now)
         newest = place.sequence
+        if !isRepair { arrivalLoss.received(place.sequence, now: now) }
         if case .drop(let reason) = assembler.insert(note, payload: payload) { throw reason }
     }
 
@@ -146,18 +164,24 @@ public final class ReceiveStream {
     /// The next whole frame in order; to be called until it answers nothing.
     public func nextFrame(now: Instant) -> EncodedVideoFrame? {
         let frame = assembler.nextFrame(pool: &pool, arrived: newest, now: now)
-        if let frame {
+        if var frame {
+            if repair != nil { frame.repairDelay = arrivalLoss.playoutDelay }
             statistics.framesReceived &+= 1
             if frame.isKeyFrame { statistics.keyFramesReceived &+= 1 }
             if frame.repairedPackets > 0 { statistics.framesRepaired &+= 1 }
-            if let waiting = assembler.waitingFor { nacks.forget(before: waiting) }
+            if let waiting = assembler.waitingFor {
+                nacks.forget(before: waiting)
+                repair?.forget(before: UInt16(truncatingIfNeeded: waiting))
+            }
             blockedSince = nil
+            if let picture = frame.pictureID { repairReports.delivered(picture) }
+            return frame
         } else if assembler.isBlocked(highest: reception.highestSequence) {
             blockedSince = blockedSince ?? now
         } else {
             blockedSince = nil
         }
-        return frame
+        return nil
     }
 
     /// The decoder could not use what it got.
@@ -172,7 +196,14 @@ public final class ReceiveStream {
 
     /// The sender's wall clock at capture: as the packet says, or by the last sender report.
     func captureTime(_ extensions: RTPExtensions, _ timestamp: Int64) -> NTPTime? {
-        if let stamped = extensions.absCaptureTime { return stamped.captureTime }
+        if let stamped = extensions.absCaptureTime {
+            lastCapture = (stamped.captureTime, timestamp)
+            return stamped.captureTime
+        }
+        // What repair brings back has no extensions: its neighbours tell.
+        if let last = lastCapture {
+            return last.ntp.advanced(by: MediaTime(ticks: timestamp &- last.timestamp, clockRate: clockRate).delta)
+        }
         guard let clock else { return nil }
         return clock.ntp.advanced(by: MediaTime(ticks: timestamp &- clock.timestamp, clockRate: clockRate).delta)
     }
@@ -215,7 +246,7 @@ public final class ReceiveStream {
 
     /// When ``collectMissing(now:roundTrip:into:)`` or ``wantsKeyFrame(now:roundTrip:)`` has something to say.
     public func nextDeadline(roundTrip: TimeDelta) -> Instant {
-        var deadline = Instant.distantFuture
+        var deadline = repair == nil ? Instant.distantFuture : repairReports.next
         if asks(roundTrip) { deadline = nacks.nextDeadline(roundTrip: roundTrip) }
         if asksForKeyFrames, kind == .video { deadline = min(deadline, max(keyFrameDue(roundTrip), .zero)) }
         return deadline
@@ -235,8 +266,10 @@ public struct ReceiveCounters: Hashable, Sendable {
     /// Frames of which at least one packet had to be sent again.
     public var framesRepaired: UInt64 = 0
     public var retransmittedPacketsReceived: UInt64 = 0
-    /// Packets of sound that brought earlier ones along (RFC 2198), and how many of these were new.
+    /// Packets of sound that brought earlier ones along (RFC 2198), and repair packets that came (fecPacketsReceived).
     public var redundantPacketsReceived: UInt64 = 0
+    public var fecPacketsReceived: UInt64 = 0
+    /// Packets that redundancy or a repair code brought back.
     public var packetsRecovered: UInt64 = 0
     public var packetsRequested: UInt64 = 0
     public var nacksSent: UInt64 = 0

@@ -12,6 +12,8 @@ public struct VideoPacketNote: Sendable {
     public var startsFrame: Bool
     /// In a first packet: the frame is a key frame.
     public var isKeyFrame: Bool
+    /// The picture id of its frame (RFC 7741), where it has one.
+    public var pictureID: UInt16?
     /// A packet without payload: it only fills its place in the sequence.
     public var isPadding: Bool
     /// Sent again on request (RTX).
@@ -21,14 +23,15 @@ public struct VideoPacketNote: Sendable {
     public var arrival: Instant
 
     public init(
-        sequence: Int64, timestamp: Int64, marker: Bool, startsFrame: Bool, isKeyFrame: Bool, isPadding: Bool,
-        isRepaired: Bool, captureTime: NTPTime?, arrival: Instant
+        sequence: Int64, timestamp: Int64, marker: Bool, startsFrame: Bool, isKeyFrame: Bool,
+        pictureID: UInt16? = nil, isPadding: Bool, isRepaired: Bool, captureTime: NTPTime?, arrival: Instant
     ) {
         self.sequence = sequence
         self.timestamp = timestamp
         self.marker = marker
         self.startsFrame = startsFrame
         self.isKeyFrame = isKeyFrame
+        self.pictureID = pictureID
         self.isPadding = isPadding
         self.isRepaired = isRepaired
         self.captureTime = captureTime
@@ -49,6 +52,11 @@ public struct EncodedVideoFrame: Sendable {
     /// Packets it came in, and how many of them were sent again.
     public var packets: Int
     public var repairedPackets: Int
+    /// The picture id (RFC 7741), where it has one.
+    public var pictureID: UInt16?
+    /// What the frames of this stream should wait for repair, beyond the fastest arrival; zero where nothing is lost or
+    /// nothing but requests repairs it.
+    public var repairDelay = TimeDelta.zero
 }
 
 /// Puts packets back together to frames, in order, and hands out only what can be decoded.
@@ -232,6 +240,7 @@ public struct VideoAssembler: ~Copyable {
         if first.isKeyFrame { keyFrames &+= 1 }
         return EncodedVideoFrame(
             payload: payload, isKeyFrame: first.isKeyFrame, timestamp: first.timestamp, captureTime: first.captureTime,
-            firstArrival: firstArrival, completed: now, packets: range.count, repairedPackets: repaired)
+            firstArrival: firstArrival, completed: now, packets: range.count, repairedPackets: repaired,
+            pictureID: first.pictureID)
     }
 }

@@ -115,7 +115,9 @@ extension Peer {
             estimator.receive(remoteEstimate: estimate.rate, isAlone: !numbersPackets)
             noteRepairRate(now: now)
             applyRate()
-        case .sourceDescription, .application, .unknown:
+        case .application(let application):
+            apply(application, now: now)
+        case .sourceDescription, .unknown:
             break
         }
     }
@@ -125,7 +127,7 @@ extension Peer {
         senders.contains { $0.isActive && $0.stream.parameters.extensions.transportSequenceNumber != 0 }
     }
 
-    private func sender(_ ssrc: UInt32) -> Int? {
+    func sender(_ ssrc: UInt32) -> Int? {
         for index in senders.indices where senders[index].stream.ssrc == ssrc && senders[index].isActive {
             return index
         }
@@ -186,6 +188,9 @@ extension Peer {
         let own = reportingSSRC
         var writer = RTCPWriter()
         for receiver in receivers where !receiver.hasEnded {
+            if let report = receiver.stream.repairReport(roundTrip: roundTripTime, now: now) {
+                append(.application(report.application(from: own)), to: &writer, now: now, into: &out)
+            }
             missing.removeAll(keepingCapacity: true)
             receiver.stream.collectMissing(now: now, roundTrip: roundTripTime, into: &missing)
             if !missing.isEmpty {

@@ -78,6 +78,7 @@ public final class Peer {
     /// How sound is protected now, and its copies that are still to leave.
     var audioPlan = AudioRepairPlan()
     var audioCopies = AudioCopies()
+    var repairControl = RepairController()
     var repairRate = DataRate.zero
     var repairMeasured: (at: Instant, bytes: UInt64)?
     var earlyHandshake = EarlyDatagrams()

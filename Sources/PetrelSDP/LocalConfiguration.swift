@@ -70,16 +70,20 @@ public struct CodecCapability: Hashable, Sendable {
     public var rtxPayloadType: UInt8?
     /// The payload type of redundant payloads of this codec (RFC 2198); nil: none are offered or answered.
     public var redPayloadType: UInt8?
+    /// The payload type of the repair code between two Petrel peers (``RepairFormat``); nil: none is offered or answered.
+    public var repairPayloadType: UInt8?
     public var feedback: FeedbackKinds
     /// The a=fmtp parameters, what we like to receive; nil: none.
     public var parameters: String?
 
     public init(
         codec: CodecName, payloadType: UInt8, rtxPayloadType: UInt8? = nil, redPayloadType: UInt8? = nil,
+        repairPayloadType: UInt8? = nil,
         feedback: FeedbackKinds, parameters: String? = nil
     ) {
         self.redPayloadType = redPayloadType
         (self.codec, self.payloadType, self.rtxPayloadType) = (codec, payloadType, rtxPayloadType)
+        self.repairPayloadType = repairPayloadType
         (self.feedback, self.parameters) = (feedback, parameters)
     }
 
@@ -96,9 +100,10 @@ public struct CodecCapability: Hashable, Sendable {
             codec: .opus, payloadType: 111, redPayloadType: 63, feedback: [.nack, .transportCC], parameters: parameters)
     }
 
-    /// VP8 with retransmissions (RFC 7741, RFC 4588).
+    /// VP8 with retransmissions (RFC 7741, RFC 4588), and the repair code for those who know it.
     public static let vp8 = CodecCapability(
-        codec: .vp8, payloadType: 96, rtxPayloadType: 97, feedback: [.nack, .pli, .fir, .transportCC, .remb])
+        codec: .vp8, payloadType: 96, rtxPayloadType: 97, repairPayloadType: 120,
+        feedback: [.nack, .pli, .fir, .transportCC, .remb])
 }
 
 /// A header extension that we can send and receive, and the identifier we like for it in our own offers.

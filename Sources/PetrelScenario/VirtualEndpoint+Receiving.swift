@@ -7,7 +7,7 @@ internal import PetrelPlayout
 extension VirtualEndpoint {
     func show(_ frame: EncodedVideoFrame, now: Instant) {
         nextFrameID += 1
-        if case .synthetic = configuration.video {
+        if case .synthetic = configuration.video, !configuration.buffersSynthetic {
             guard let captured = frame.captureTime.flatMap({ trueTime(of: $0) }) else { return }
             seen.pictures.append(VirtualCallResult.Picture(captured: captured, rendered: clock.global(now), stamp: nil))
             syntheticFreezes.rendered(at: now)
@@ -17,7 +17,7 @@ extension VirtualEndpoint {
         let note = VideoReceiver.Frame(
             id: nextFrameID, timestamp: frame.timestamp,
             captureTime: frame.captureTime.map { wallClock.instant(of: $0) },
-            size: frame.payload.count, isKeyFrame: frame.isKeyFrame)
+            size: frame.payload.count, isKeyFrame: frame.isKeyFrame, repairDelay: frame.repairDelay)
         if case .accept = screen.insert(note, arrival: now) { waiting.append((nextFrameID, frame)) }
     }
 
@@ -29,11 +29,17 @@ extension VirtualEndpoint {
         }
         if decoding == nil, let order = screen.nextDecode(at: now) { decode(order, now: now) }
         if let order = screen.nextRender(at: now) { render(order, now: now) }
-        if decoder != nil { seen.freezes = screen.freezes.freezeCount }
+        if decoder != nil || configuration.buffersSynthetic { seen.freezes = screen.freezes.freezeCount }
     }
 
     private func decode(_ order: VideoReceiver.DecodeOrder, now: Instant) {
         waiting.removeAll { $0.id < order.id }
+        if configuration.buffersSynthetic, decoder == nil, waiting.first?.id == order.id {
+            waiting.removeFirst()
+            if !order.isReferenceOnly { pictures.append((order.id, nil, nil)) }
+            decoding = (order.id, now + configuration.decodeTime, !order.isReferenceOnly, false)
+            return
+        }
         guard let decoder, let frame = waiting.first, frame.id == order.id else {
             decoding = (order.id, now, false, true)
             return
@@ -47,9 +53,10 @@ extension VirtualEndpoint {
         }
         let isToBeShown = shown && !order.isReferenceOnly
         if isToBeShown {
-            var pool = I420BufferPool(limit: 1)
-            let stamp = metered(.testMedia) { decoder.copy(from: &pool).flatMap { PictureStamp.read($0) } }
-            pictures.append((order.id, stamp))
+            metered(.testMedia) {
+                let buffer = decoder.copy(from: &shownPictures)
+                pictures.append((order.id, buffer.flatMap { PictureStamp.read($0) }, buffer))
+            }
         }
         decoding = (order.id, now + configuration.decodeTime, isToBeShown, failed)
     }
@@ -61,14 +68,28 @@ extension VirtualEndpoint {
             let trueCapture = trueTime(of: wallClock.ntp(at: captured))
         else { return }
         let rendered = clock.global(now)
+        let index = picture.stamp.flatMap { newestPicture(stamped: $0) }
         seen.pictures.append(
-            VirtualCallResult.Picture(captured: trueCapture, rendered: rendered, stamp: picture.stamp))
+            VirtualCallResult.Picture(
+                captured: trueCapture, rendered: rendered, stamp: picture.stamp, index: index,
+                width: picture.buffer?.width, height: picture.buffer?.height))
+        if judge != nil, let index, let buffer = picture.buffer {
+            metered(.testMedia) { judge?.shown(index, buffer, captured: trueCapture, at: rendered) }
+        }
         if let audioTrueDelay {
             seen.skews.append(((rendered - trueCapture) - audioTrueDelay).milliseconds)
         }
         videoDelay = AVSync.StreamDelay(
             captureToRender: now - captured, buffer: screen.timeline.currentDelay, own: screen.timeline.ownDelay)
         synchronise(now: now)
+    }
+
+    /// The newest picture the other side captured with this stamp: those with the same lie half a minute apart.
+    private func newestPicture(stamped stamp: Int) -> Int? {
+        guard let newest = other.map({ $0.pictureIndex - 1 }), newest >= 0, stamp >= 0 else { return nil }
+        let modulus = PictureStamp.modulus
+        let index = newest - ((newest - stamp) % modulus + modulus) % modulus
+        return index >= 0 ? index : nil
     }
 
     func hear(_ packet: EncodedAudioPacket, now: Instant) {

@@ -6,6 +6,7 @@ internal import PetrelLab
 internal import PetrelMedia
 internal import PetrelPeer
 internal import PetrelPlayout
+internal import PetrelSDP
 internal import PetrelSecurity
 
 /// One side of a rehearsed call: a peer with a camera, a microphone, a screen and a loudspeaker, all of them told the
@@ -35,6 +36,7 @@ final class VirtualEndpoint {
     let videoTrack: LocalTrackID?
     let audioTrack: LocalTrackID?
     var card: TestCard?
+    var film: VirtualFilm?
     var encoder: VP8Encoder?
     var nextCapture: Instant
     var pictureIndex = 0
@@ -42,7 +44,8 @@ final class VirtualEndpoint {
     var wantsKeyFrame = true
     var videoRate: DataRate
     var encoderFreeAt: Instant
-    var encoded: [(due: Instant, payload: FrameBuffer, isKeyFrame: Bool, captured: Instant)] = []
+    var encoded: [(due: Instant, payload: FrameBuffer, isKeyFrame: Bool, index: Int, captured: Instant)] = []
+    var stamped = I420BufferPool(limit: 4)
     var frames = FrameBufferPool(limit: 32)
     // Microphone
     var voice: SpeechLikeSignal
@@ -56,7 +59,10 @@ final class VirtualEndpoint {
     var syntheticFreezes = FreezeDetector()
     var decoder: VP8Decoder?
     var waiting: [(id: Int64, frame: EncodedVideoFrame)] = []
-    var pictures: [(id: Int64, stamp: Int?)] = []
+    var pictures: [(id: Int64, stamp: Int?, buffer: I420Buffer?)] = []
+    var shownPictures = I420BufferPool(limit: 32)
+    /// Looks at what this side's screen shows.
+    var judge: PictureJudge?
     var decoding: (id: Int64, done: Instant, hasPicture: Bool, failed: Bool)?
     var nextFrameID: Int64 = 0
     // Loudspeaker
@@ -91,6 +97,11 @@ final class VirtualEndpoint {
         settings.labSeed = labSeed
         settings.streamStart = side.streamStart
         settings.bandwidth = configuration.bandwidth
+        if !configuration.usesRepairCode {
+            for index in settings.description.videoCodecs.indices {
+                settings.description.videoCodecs[index].repairPayloadType = nil
+            }
+        }
         peer = try Peer(configuration: settings, role: role, random: RandomSource(seed: random.next()), now: begin)
         var phase = random
         videoRate = min(configuration.maximumVideoRate, configuration.bandwidth.start)
@@ -100,9 +111,15 @@ final class VirtualEndpoint {
             videoTrack = try peer.addTrack(.video, streamID: name)
         }
         audioTrack = configuration.hasAudio ? try peer.addTrack(.audio, streamID: name) : nil
-        if case .testCard(let width, let height, let rate) = configuration.video {
-            card = TestCard(width: width, height: height)
-            encoder = VP8Encoder(configuration: VP8Encoder.Configuration(bitrate: videoRate, framesPerSecond: rate))
+        switch configuration.video {
+        case .none, .synthetic: break
+        case .testCard(let width, let height, _): card = TestCard(width: width, height: height)
+        case .film(let film): self.film = film
+        }
+        if card != nil || film != nil {
+            encoder = VP8Encoder(
+                configuration: VP8Encoder.Configuration(
+                    bitrate: videoRate, framesPerSecond: configuration.video.framesPerSecond))
             decoder = try VP8Decoder()
         }
         voice = SpeechLikeSignal(seed: seed)
