@@ -22,8 +22,8 @@ public final class RepairDecoder {
     /// Media packets remembered, known and unknown: two windows, so that a repair packet still finds what it covers when
     /// the newest window has begun. 344 KB.
     static let span = 256
-    /// Equations held. Each stands for one missing packet; with more of them missing only a key frame helps. 160 KB.
-    static let rows = 96
+    /// Equations held: each stands for one missing packet, and a whole window may be missing. 204 KB.
+    static let rows = RepairCode.maximumWindow
     /// A packet of this stream lies within so many ticks of the others that are remembered: 10 s at 90 kHz.
     static let largestTimestampStep: UInt32 = 900_000
 
@@ -150,7 +150,14 @@ public final class RepairDecoder {
         raise(base)
     }
 
-    private func raise(_ base: Int64) { floor = min(max(floor, base), (newest ?? base) + 1) }
+    private func raise(_ base: Int64) {
+        let raised = min(max(floor, base), (newest ?? base) + 1)
+        // What is repaired no more keeps no equation busy.
+        while floor < raised {
+            if slots[place(floor)].sequence == floor { evict(place(floor)) }
+            floor += 1
+        }
+    }
 
     /// Makes `sequence` the newest packet, if it is newer; false where it is beyond reach.
     private func reach(_ sequence: Int64) -> Bool {

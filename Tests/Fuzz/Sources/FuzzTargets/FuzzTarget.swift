@@ -23,6 +23,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case iceAgent = "ice_agent"
     case audioReceiver = "audio_receiver"
     case videoAssembler = "video_assembler"
+    case repairDecoder = "repair_decoder"
     case linkDescription = "link_description"
     case wholePeer = "whole_peer"
 
@@ -45,6 +46,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .iceAgent: fuzzICEAgent(input)
         case .audioReceiver: fuzzAudioReceiver(input)
         case .videoAssembler: fuzzVideoAssembler(input)
+        case .repairDecoder: fuzzRepairDecoder(input)
         case .linkDescription: fuzzLinkDescription(input)
         case .wholePeer: fuzzWholePeer(input)
         }
@@ -59,7 +61,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .sdpParse, .sdpOfferToAnswer, .trickleFragment: 65_536
         case .linkDescription: 8192
         case .wholePeer: 16_384
-        case .iceAgent, .audioReceiver, .videoAssembler, .dtlsDatagram: 4096
+        case .iceAgent, .audioReceiver, .videoAssembler, .repairDecoder, .dtlsDatagram: 4096
         default: 2000
         }
     }
