@@ -224,8 +224,9 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "PetrelCore", "PetrelWire", "PetrelSDP", "PetrelICE", "PetrelSecurity", "PetrelMedia", "PetrelCodecs",
-                "PetrelPlayout", "PetrelPeer", "PetrelLab",
+                "PetrelCore", "PetrelWire", "PetrelSDP", "PetrelICE", "PetrelSecurity", "PetrelCongestion",
+                "PetrelMedia",
+                "PetrelCodecs", "PetrelPlayout", "PetrelPeer", "PetrelLab",
             ],
             path: "Tests/Fuzz/Sources/FuzzTargets"),
         tests("FuzzReplay", ["FuzzTargets", "PetrelCore"]),

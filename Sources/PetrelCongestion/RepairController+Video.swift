@@ -18,7 +18,7 @@ extension RepairController {
     /// What a receiver waits for repair beyond the fastest arrival: one round trip for what it lacks, and the time that
     /// frames and reports take; more of it where reports are lost often.
     public static func playoutDelay(loss: Double, roundTrip: TimeDelta) -> TimeDelta {
-        let more = max(0, min(most, loss) - 0.3) * 100
+        let more = max(0, min(most, loss) - 0.27) * 100
         return min(.milliseconds(400), roundTrip + .milliseconds(42 + more))
     }
 

@@ -51,6 +51,9 @@ public final class ReceiveStream {
     static let unseenStart: Int64 = 64
     /// A hole that blocks the picture for so long (and a round trip) asks for a key frame.
     static let patience = TimeDelta.milliseconds(400)
+    /// A hole that blocks the picture for so long is given up: what waits behind it is too old to be shown, and only a key
+    /// frame goes on.
+    static let longestBlock = TimeDelta.seconds(1)
     /// The shortest time between two requests for a key frame.
     static let keyFrameInterval = TimeDelta.milliseconds(200)
 
@@ -62,6 +65,8 @@ public final class ReceiveStream {
     var pool = FrameBufferPool(limit: 64)
     private var suspicious: UInt16?
     private var blockedSince: Instant?
+    /// The same, whatever was asked for meanwhile.
+    private var holeSince: Instant?
     private var keyFrameAsked: Instant?
     private var clock: (ntp: NTPTime, timestamp: Int64)?
     private var lastCapture: (ntp: NTPTime, timestamp: Int64)?
@@ -174,12 +179,17 @@ public final class ReceiveStream {
                 repair?.forget(before: UInt16(truncatingIfNeeded: waiting))
             }
             blockedSince = nil
+            holeSince = nil
             if let picture = frame.pictureID { repairReports.delivered(picture) }
             return frame
         } else if assembler.isBlocked(highest: reception.highestSequence) {
             blockedSince = blockedSince ?? now
+            let hole = holeSince ?? now
+            holeSince = hole
+            if now - hole > Self.longestBlock { assembler.requireKeyFrame() }
         } else {
             blockedSince = nil
+            holeSince = nil
         }
         return nil
     }

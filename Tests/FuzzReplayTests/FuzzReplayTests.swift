@@ -64,7 +64,7 @@ extension FuzzTarget {
     var mutationsInTests: Int {
         switch self {
         case .wholePeer: 60
-        case .iceAgent, .dtlsDatagram, .videoAssembler: 300
+        case .iceAgent, .dtlsDatagram, .videoAssembler, .repairDecoder: 300
         case .srtpOpen: 600
         case .sdpParse, .sdpOfferToAnswer, .audioReceiver: 1000
         default: 3000

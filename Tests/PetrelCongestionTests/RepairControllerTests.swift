@@ -89,7 +89,7 @@ import Testing
 
     @Test func thePlayoutDelayIsOneRoundTripAndALittle() {
         #expect(RepairController.playoutDelay(loss: 0.1, roundTrip: .milliseconds(100)) == .milliseconds(142))
-        #expect(RepairController.playoutDelay(loss: 0.5, roundTrip: .milliseconds(100)) == .milliseconds(162))
+        #expect(RepairController.playoutDelay(loss: 0.5, roundTrip: .milliseconds(100)) == .milliseconds(165))
         #expect(RepairController.playoutDelay(loss: 0.5, roundTrip: .seconds(3)) == .milliseconds(400))
     }
 }

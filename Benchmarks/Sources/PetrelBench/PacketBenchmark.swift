@@ -24,6 +24,7 @@ enum PacketBenchmark {
         }
         var rows: [Row] = []
         rows.append(try parsing(counter: counter, plants: plants, timed: !checks))
+        if !checks { field() }
         rows += try RoutingBenchmark().rows(counter: counter, plants: plants, timed: !checks)
         // For the check the ciphers' own allocations say nothing.
         let ciphers = try (checks ? [.none] : Cipher.allCases).map { try Subject($0) }
@@ -102,6 +103,33 @@ enum PacketBenchmark {
             }
             return [clean.sendVideo, clean.receiveVideo, clean.sendAudio, clean.receiveAudio, lossy.receiveVideo]
         }
+    }
+
+    /// The arithmetic of the repair code, over packets of full size that lie in the caches.
+    private static func field() {
+        let memory = SlotMemory(count: 65, slotSize: 1200)
+        for index in 0..<65 { memory.slot(index).initializeMemory(as: UInt8.self, repeating: UInt8(index + 1)) }
+        func rate(_ add: (UnsafeMutableRawBufferPointer, UnsafeRawBufferPointer, UInt8) -> Void) -> Double {
+            var best = 0.0
+            for _ in 0..<runs {
+                var tally = Tally()
+                var meter = Meter()
+                meter.measure(&tally) {
+                    for index in 0..<packets {
+                        let source = UnsafeRawBufferPointer(memory.slot(1 + index % 64))
+                        add(memory.slot(0), source, UInt8(truncatingIfNeeded: 2 + index % 250))
+                    }
+                    return packets
+                }
+                best = max(best, Double(memory.stride) / tally.nanosecondsPerPacket)
+            }
+            return best
+        }
+        let fast = rate { GF256.multiplyAdd($0, $1, factor: $2) }
+        let portable = rate { GF256.multiplyAddPortable($0, $1, factor: $2) }
+        print(
+            "repair code, GF(256) multiply-add: \(Text.number(fast, 1)) GB/s a core in steps of \(GF256.step) bytes, "
+                + "\(Text.number(portable, 2)) GB/s without vector instructions")
     }
 
     /// Header, header extensions and payload descriptor of one packet.

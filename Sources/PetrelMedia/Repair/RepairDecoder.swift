@@ -22,8 +22,10 @@ public final class RepairDecoder {
     /// Media packets remembered, known and unknown: two windows, so that a repair packet still finds what it covers when
     /// the newest window has begun. 344 KB.
     static let span = 256
-    /// Equations held. Each stands for one missing packet; with more of them missing only a key frame helps. 160 KB.
-    static let rows = 96
+    /// Equations held: each stands for one missing packet, and a whole window may be missing. 204 KB.
+    static let rows = RepairCode.maximumWindow
+    /// A packet of this stream lies within so many ticks of the others that are remembered: 10 s at 90 kHz.
+    static let largestTimestampStep: UInt32 = 900_000
 
     private struct Slot {
         var sequence: Int64 = -1
@@ -52,6 +54,8 @@ public final class RepairDecoder {
     /// The newest packet known to exist; nil before the first.
     private var newest: Int64?
     private var highestRepair: Int64?
+    /// What the last packet that came by itself was like; what is brought back must resemble it.
+    private var model: (payloadType: UInt8, timestamp: UInt32)?
     /// Counts: repair packets taken in, and packets brought back.
     public private(set) var repairPackets: UInt64 = 0
     public private(set) var packetsRecovered: UInt64 = 0
@@ -65,6 +69,7 @@ public final class RepairDecoder {
         recoveredCount = 0
         floorIsTold = false
         newest = nil
+        model = nil
     }
 
     // MARK: What comes in
@@ -87,6 +92,7 @@ public final class RepairDecoder {
             into: symbol, payloadLength: payload.count, marker: marker, payloadType: payloadType, timestamp: timestamp)
         UnsafeMutableRawBufferPointer(rebasing: symbol[RepairCode.symbolHeaderLength...]).copyMemory(from: payload)
         slots[index].length = length
+        model = (payloadType, timestamp)
         learn(sequence)
         advanceFloor()
     }
@@ -144,7 +150,14 @@ public final class RepairDecoder {
         raise(base)
     }
 
-    private func raise(_ base: Int64) { floor = min(max(floor, base), (newest ?? base) + 1) }
+    private func raise(_ base: Int64) {
+        let raised = min(max(floor, base), (newest ?? base) + 1)
+        // What is repaired no more keeps no equation busy.
+        while floor < raised {
+            if slots[place(floor)].sequence == floor { evict(place(floor)) }
+            floor += 1
+        }
+    }
 
     /// Makes `sequence` the newest packet, if it is newer; false where it is beyond reach.
     private func reach(_ sequence: Int64) -> Bool {
@@ -219,7 +232,9 @@ public final class RepairDecoder {
         guard settle(row) else {
             // Nothing is left of it: it must then say that nothing is nothing.
             let isZero = sums.slot(row)[..<equations[row].length].allSatisfy { $0 == 0 }
-            throw isZero ? .repairNotNeeded : .repairInconsistent
+            if isZero { throw .repairNotNeeded }
+            forgetEquations()
+            throw .repairInconsistent
         }
     }
 
@@ -268,21 +283,32 @@ public final class RepairDecoder {
         let isAlone = mine.withMemoryRebound(to: UInt64.self) { words in words.allSatisfy { $0 == 0 } }
         mine[index] = 1
         guard isAlone else { return }
-        let sum = sums.slot(row)
-        let length = equations[row].length
-        let own = RepairSymbol.length(UnsafeRawBufferPointer(sum))
+        let sum = UnsafeRawBufferPointer(rebasing: sums.slot(row)[..<equations[row].length])
+        let own = RepairSymbol.length(sum)
+        // What cannot be a packet of this stream came from a sender that lies, or errs. All equations may have a part in
+        // it: they go, so that no packet is brought back from it, which would then spoil the next.
+        guard own > RepairCode.symbolHeaderLength, own <= sum.count, sum[own...].allSatisfy({ $0 == 0 }),
+            isPlausible(sum)
+        else { return forgetEquations() }
         free(row)
         slots[index].isKnown = true
-        // A sum that cannot be a packet came from a sender that lies, or errs: the place is taken, and nothing comes of it.
-        guard own > RepairCode.symbolHeaderLength, own <= length else {
-            slots[index].length = 0
-            return
-        }
         symbols.slot(index).copyMemory(from: UnsafeRawBufferPointer(rebasing: sum[..<own]))
         slots[index].length = own
         guard recoveredCount < recovered.count else { return }
         recovered[recoveredCount] = pivot
         recoveredCount += 1
+    }
+
+    private func isPlausible(_ symbol: UnsafeRawBufferPointer) -> Bool {
+        guard let model else { return true }
+        let head = RepairSymbol.head(symbol)
+        let ahead = head.timestamp &- model.timestamp
+        return head.payloadType == model.payloadType
+            && min(ahead, 0 &- ahead) <= Self.largestTimestampStep
+    }
+
+    private func forgetEquations() {
+        for row in equations.indices where equations[row].pivot >= 0 { free(row) }
     }
 
     private func free(_ row: Int) {

@@ -104,7 +104,8 @@ extension FuzzTarget {
     /// Whether the target reads a list of actions, so that a file is no input of it but an argument of an action.
     public var readsActions: Bool {
         switch self {
-        case .wholePeer, .iceAgent, .portRoutes, .audioReceiver, .videoAssembler, .srtpOpen, .dtlsDatagram: true
+        case .wholePeer, .iceAgent, .portRoutes, .audioReceiver, .videoAssembler, .repairDecoder, .srtpOpen, .dtlsDatagram:
+            true
         default: false
         }
     }
@@ -179,6 +180,14 @@ extension FuzzTarget {
                 input.bytes += [0, 3]
                 input.chunk(entry.bytes)
                 input.bytes += [8 | 128, 8, 0, 0]
+            }
+        case .repairDecoder:
+            // Frames with losses, repair, and the entry as a lie and as a report.
+            return grouped(datagrams, beginning: [0xFF, 0xF0, 0, 0, 0, 1, 8, 0x0B, 0xB8, 5]) { input, entry in
+                input.bytes += [2, 3, 0, 0x0F, 0xA0, 0x55, 2, 2, 2, 4, 7, 0x50, 6]
+                input.chunk(entry.bytes)
+                input.bytes += [5, 0, 1]
+                input.chunk(entry.bytes)
             }
         case .wholePeer:
             return wholePeerSeeds(entries)

@@ -25,6 +25,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case portRoutes = "port_routes"
     case audioReceiver = "audio_receiver"
     case videoAssembler = "video_assembler"
+    case repairDecoder = "repair_decoder"
     case linkDescription = "link_description"
     case wholePeer = "whole_peer"
 
@@ -49,6 +50,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .portRoutes: fuzzPortRoutes(input)
         case .audioReceiver: fuzzAudioReceiver(input)
         case .videoAssembler: fuzzVideoAssembler(input)
+        case .repairDecoder: fuzzRepairDecoder(input)
         case .linkDescription: fuzzLinkDescription(input)
         case .wholePeer: fuzzWholePeer(input)
         }
@@ -63,7 +65,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .sdpParse, .sdpOfferToAnswer, .trickleFragment: 65_536
         case .linkDescription: 8192
         case .wholePeer: 16_384
-        case .iceAgent, .portRoutes, .audioReceiver, .videoAssembler, .dtlsDatagram: 4096
+        case .iceAgent, .portRoutes, .audioReceiver, .videoAssembler, .repairDecoder, .dtlsDatagram: 4096
         default: 2000
         }
     }
