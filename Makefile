@@ -11,6 +11,7 @@ SWIFT ?= swift
 # Where release builds go; .build unless told otherwise
 BUILD ?= .build
 FILTER ?=
+QUICK ?=
 
 ## call: set up what is missing, build, and run a call between two processes over a bad network
 .PHONY: call
@@ -114,6 +115,12 @@ bench-setup:
 	Scripts/setup.sh tools
 	BUILD="$(BUILD)" Scripts/bench.sh setup $(ARGS)
 
+## bench-loss: calls over links that lose, in virtual time, beside the limits (QUICK=1; ARGS="--loss 30 --rtt 100"); resumable
+.PHONY: bench-loss
+bench-loss:
+	Scripts/setup.sh call
+	BUILD="$(BUILD)" QUICK="$(QUICK)" Scripts/bench-loss.sh $(ARGS)
+
 ## bench-long: what everything but the codecs takes in a long virtual call (ARGS=minutes)
 .PHONY: bench-long
 bench-long:
@@ -130,7 +137,7 @@ format:
 lint:
 	$(SWIFT) format lint --strict --parallel --recursive Package.swift Sources Tests $(wildcard Examples Benchmarks)
 	for script in Scripts/*.sh Tests/Scripts/*.sh .ci/run; do bash -n "$$script"; done
-	if [ -x .venv/bin/python ]; then .venv/bin/python -m py_compile Scripts/*.py Tests/Interop/*.py; fi
+	if [ -x .venv/bin/python ]; then .venv/bin/python -m py_compile Scripts/*.py Tests/Interop/*.py Benchmarks/Limits/*.py; fi
 
 ## docs: build the documentation of Petrel and PetrelLab into .build/docs, without warnings
 .PHONY: docs

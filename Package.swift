@@ -106,6 +106,7 @@ let package = Package(
             targets: [
                 "PetrelCore", "PetrelWire", "PetrelSDP", "PetrelICE", "PetrelSecurity", "PetrelCongestion",
                 "PetrelMedia", "PetrelCodecs", "PetrelPlayout", "PetrelPeer", "PetrelIO", "PetrelScenario",
+                "PetrelLab", "PetrelDevices", "PetrelTools",
             ]),
         .executable(name: "petrel", targets: ["PetrelCLI"]),
     ] + serverProducts,

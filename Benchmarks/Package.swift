@@ -2,7 +2,8 @@
 import PackageDescription
 
 // What Petrel costs and how fast a call is, measured: a package of its own, so that users of Petrel never build it.
-// The driver is measured by a program apart, because it alone needs NIO, which takes as long to build as all rooms.
+// Programs apart for what needs NIO, which takes as long to build as all rooms: the driver, and the calls over links that
+// lose, which use the call report of `petrel call`.
 
 let strict: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
@@ -15,6 +16,7 @@ let package = Package(
     products: [
         .executable(name: "petrel-bench", targets: ["PetrelBench"]),
         .executable(name: "petrel-bench-driver", targets: ["PetrelBenchDriver"]),
+        .executable(name: "petrel-bench-loss", targets: ["PetrelLossBench"]),
     ],
     // Named, because the folder of a checkout may have any name.
     dependencies: [.package(name: "petrel", path: "..")],
@@ -28,6 +30,10 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(
             name: "PetrelBenchDriver",
+            dependencies: ["BenchSupport", .product(name: "PetrelRooms", package: "petrel")],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "PetrelLossBench",
             dependencies: ["BenchSupport", .product(name: "PetrelRooms", package: "petrel")],
             swiftSettings: strict),
     ],

@@ -3,6 +3,7 @@ public import PetrelCore
 internal import PetrelICE
 public import PetrelLab
 public import PetrelPeer
+internal import PetrelPlayout
 
 /// A whole call between two peers on an emulated network, as fast as the codecs allow: same configuration, same bytes.
 public final class VirtualCall {
@@ -44,6 +45,11 @@ public final class VirtualCall {
             seed: random.next(), configuration: configuration)
         caller.other = callee
         callee.other = caller
+        if let everyNth = configuration.judgesEveryNth {
+            for (viewer, camera) in [(caller, callee), (callee, caller)] {
+                viewer.judge = PictureJudge(everyNth: everyNth) { [weak camera] in camera?.picture($0) }
+            }
+        }
         try signal()
     }
 
@@ -230,8 +236,8 @@ public final class VirtualCall {
     /// What has happened so far.
     public func result() -> VirtualCallResult {
         var result = VirtualCallResult()
-        result.callerToCallee = Self.join(sent: caller.sent, seen: callee.seen)
-        result.calleeToCaller = Self.join(sent: callee.sent, seen: caller.seen)
+        result.callerToCallee = join(sent: caller, seen: callee)
+        result.calleeToCaller = join(sent: callee, seen: caller)
         result.callerConnected = caller.connected
         result.calleeConnected = callee.connected
         result.callerStates = caller.states
@@ -241,14 +247,18 @@ public final class VirtualCall {
         return result
     }
 
-    private static func join(
-        sent: VirtualCallResult.Direction, seen: VirtualCallResult.Direction
-    ) -> VirtualCallResult.Direction {
-        var joined = seen
+    private func join(sent sender: VirtualEndpoint, seen receiver: VirtualEndpoint) -> VirtualCallResult.Direction {
+        let sent = sender.sent
+        var joined = receiver.seen
         joined.picturesCaptured = sent.picturesCaptured
         joined.picturesSent = sent.picturesSent
         joined.videoBytesSent = sent.videoBytesSent
+        joined.sentPictures = sent.sentPictures
+        joined.audioBytesSent = sent.audioBytesSent
         joined.keyFramesSent = sent.keyFramesSent
+        receiver.judge?.settle(until: now)
+        joined.comparisons = receiver.judge?.comparisons ?? []
+        joined.audioStatistics = receiver.speaker?.statistics ?? joined.audioStatistics
         return joined
     }
 }

@@ -4,6 +4,7 @@ public import PetrelICE
 public import PetrelLab
 public import PetrelMedia
 public import PetrelPeer
+public import PetrelPlayout
 
 /// A call to be rehearsed in virtual time.
 public struct VirtualCallConfiguration: Sendable {
@@ -12,6 +13,8 @@ public struct VirtualCallConfiguration: Sendable {
         case none
         /// A moving test card with a stamped counter, through the real encoder and decoder.
         case testCard(width: Int, height: Int, framesPerSecond: Double)
+        /// Recorded pictures with a stamped counter, through the real encoder and decoder.
+        case film(VirtualFilm)
         /// Frames of made-up bytes, for thousands of runs that ask about the transport only. They are shown as they
         /// come whole: nothing is decoded.
         case synthetic(framesPerSecond: Double, bytesPerFrame: Int, bytesPerKeyFrame: Int)
@@ -20,6 +23,7 @@ public struct VirtualCallConfiguration: Sendable {
             switch self {
             case .none: 1
             case .testCard(_, _, let rate), .synthetic(let rate, _, _): rate
+            case .film(let film): film.framesPerSecond
             }
         }
     }
@@ -46,6 +50,10 @@ public struct VirtualCallConfiguration: Sendable {
     public var calleeToCaller: LinkDescription
     public var video = Video.testCard(width: 1280, height: 720, framesPerSecond: 30)
     public var hasAudio = true
+    /// What is said; nil: a voice made up from the seed.
+    public var speech: VirtualSpeech?
+    /// Every how many pictures one is compared with what the viewer saw; nil: none, which saves time.
+    public var judgesEveryNth: Int?
     public var caller = Side()
     public var callee = Side()
     /// The time an offer or answer takes to reach the other side.
@@ -87,6 +95,29 @@ public struct VirtualCallResult: Sendable {
         public var rendered: Instant
         /// The counter read from the picture; nil for synthetic frames, or where it could not be read.
         public var stamp: Int?
+        /// Its number among the pictures captured, found by its stamp, and its size; nil where it has no stamp.
+        public var index: Int?
+        public var width: Int?
+        public var height: Int?
+    }
+    /// A picture that was handed to the transport.
+    public struct SentPicture: Sendable {
+        /// Its number among the pictures captured, and when it was.
+        public var index: Int
+        public var captured: Instant
+        /// What it is as a frame of the encoder.
+        public var bytes: Int
+        public var isKeyFrame: Bool
+    }
+    /// A picture captured and the one the viewer had instead of it, or itself.
+    public struct Comparison: Sendable {
+        /// When it was captured, its number, and the number of the one seen.
+        public var captured: Instant
+        public var index: Int
+        public var seen: Int
+        /// ``PictureQuality`` of what was seen.
+        public var psnrY: Double
+        public var ssim: Double
     }
     /// 10 ms of sound that were played.
     public struct Sound: Sendable {
@@ -105,9 +136,16 @@ public struct VirtualCallResult: Sendable {
         public var picturesCaptured = 0
         public var picturesSent = 0
         public var videoBytesSent = 0
+        /// Every picture handed to the transport, and the bytes of sound that were.
+        public var sentPictures: [SentPicture] = []
+        public var audioBytesSent = 0
         /// What was shown and heard.
         public var pictures: [Picture] = []
         public var sounds: [Sound] = []
+        /// What the audio buffer counted.
+        public var audioStatistics = AudioReceiverStatistics()
+        /// Pictures compared with their originals, where the configuration asks for it.
+        public var comparisons: [Comparison] = []
         /// Freezes of the picture, errors of the decoder, key frames.
         public var freezes = 0
         public var decoderErrors = 0

@@ -47,9 +47,10 @@ extension VirtualEndpoint {
         }
         let isToBeShown = shown && !order.isReferenceOnly
         if isToBeShown {
-            var pool = I420BufferPool(limit: 1)
-            let stamp = metered(.testMedia) { decoder.copy(from: &pool).flatMap { PictureStamp.read($0) } }
-            pictures.append((order.id, stamp))
+            metered(.testMedia) {
+                let buffer = decoder.copy(from: &shownPictures)
+                pictures.append((order.id, buffer.flatMap { PictureStamp.read($0) }, buffer))
+            }
         }
         decoding = (order.id, now + configuration.decodeTime, isToBeShown, failed)
     }
@@ -61,14 +62,28 @@ extension VirtualEndpoint {
             let trueCapture = trueTime(of: wallClock.ntp(at: captured))
         else { return }
         let rendered = clock.global(now)
+        let index = picture.stamp.flatMap { newestPicture(stamped: $0) }
         seen.pictures.append(
-            VirtualCallResult.Picture(captured: trueCapture, rendered: rendered, stamp: picture.stamp))
+            VirtualCallResult.Picture(
+                captured: trueCapture, rendered: rendered, stamp: picture.stamp, index: index,
+                width: picture.buffer?.width, height: picture.buffer?.height))
+        if judge != nil, let index, let buffer = picture.buffer {
+            metered(.testMedia) { judge?.shown(index, buffer, captured: trueCapture, at: rendered) }
+        }
         if let audioTrueDelay {
             seen.skews.append(((rendered - trueCapture) - audioTrueDelay).milliseconds)
         }
         videoDelay = AVSync.StreamDelay(
             captureToRender: now - captured, buffer: screen.timeline.currentDelay, own: screen.timeline.ownDelay)
         synchronise(now: now)
+    }
+
+    /// The newest picture the other side captured with this stamp: those with the same lie half a minute apart.
+    private func newestPicture(stamped stamp: Int) -> Int? {
+        guard let newest = other.map({ $0.pictureIndex - 1 }), newest >= 0, stamp >= 0 else { return nil }
+        let modulus = PictureStamp.modulus
+        let index = newest - ((newest - stamp) % modulus + modulus) % modulus
+        return index >= 0 ? index : nil
     }
 
     func hear(_ packet: EncodedAudioPacket, now: Instant) {

@@ -8,7 +8,22 @@ extension VirtualEndpoint {
         pictureIndex += 1
         sent.picturesCaptured += 1
         nextCapture += .seconds(1 / configuration.video.framesPerSecond)
+        other?.judge?.captured(pictureIndex - 1, at: clock.global(now))
         encodeLatest(now: now)
+    }
+
+    /// Picture number `index` as the camera gives it, with its stamp; nil where nothing is to be seen.
+    func picture(_ index: Int) -> I420Buffer? {
+        let buffer: I420Buffer
+        if let film {
+            buffer = stamped.take(width: film.width, height: film.height)
+            buffer.update(from: film.picture(index))
+        } else {
+            guard let drawn = card?.frame(index) else { return nil }
+            buffer = drawn
+        }
+        PictureStamp.write(counter: index % PictureStamp.modulus, into: buffer)
+        return buffer
     }
 
     /// The picture that waited for the connection is sent at once, instead of waiting for the next one.
@@ -32,14 +47,9 @@ extension VirtualEndpoint {
                 room[0] = isKeyFrame ? 0x10 : 0x11
                 return length
             }
-        case .testCard(_, _, let rate):
-            guard let encoder, var card else { return }
-            let buffer = metered(.testMedia) {
-                let buffer = card.frame(picture.index)
-                PictureStamp.write(counter: picture.index % PictureStamp.modulus, into: buffer)
-                return buffer
-            }
-            self.card = card
+        case .testCard, .film:
+            guard let encoder, let buffer = metered(.testMedia, { self.picture(picture.index) }) else { return }
+            let rate = configuration.video.framesPerSecond
             let ticks = MediaTime(delta: picture.captured - .zero, clockRate: 90_000).ticks
             do {
                 try encoder.setRate(videoRate, framesPerSecond: rate)
@@ -56,7 +66,7 @@ extension VirtualEndpoint {
         }
         wantsKeyFrame = false
         encoderFreeAt = now + configuration.encodeTime
-        encoded.append((encoderFreeAt, payload, isKeyFrame, picture.captured))
+        encoded.append((encoderFreeAt, payload, isKeyFrame, picture.index, picture.captured))
     }
 
     func sendEncoded(now: Instant) {
@@ -69,6 +79,10 @@ extension VirtualEndpoint {
             if taken {
                 sent.picturesSent += 1
                 sent.videoBytesSent += frame.payload.count
+                sent.sentPictures.append(
+                    VirtualCallResult.SentPicture(
+                        index: frame.index, captured: clock.global(frame.captured), bytes: frame.payload.count,
+                        isKeyFrame: frame.isKeyFrame))
                 if frame.isKeyFrame { sent.keyFramesSent += 1 }
             } else {
                 wantsKeyFrame = true
@@ -83,11 +97,18 @@ extension VirtualEndpoint {
         ticks += 960
         nextBlock += .milliseconds(20)
         guard peer.canSend(audioTrack) else { return }
-        metered(.testMedia) { voice.fill(block, channels: 1, from: start) }
+        metered(.testMedia) {
+            if let speech = configuration.speech {
+                speech.fill(block, from: start)
+            } else {
+                voice.fill(block, channels: 1, from: start)
+            }
+        }
         let payload = packets.take()
         let result = try? metered(
             .audioEncoder, { try microphone.encode(UnsafeBufferPointer(block), into: payload) })
         guard let result, !result.isDTX else { return }
+        sent.audioBytesSent += payload.count
         peer.sendAudio(
             payload.bytes, ticks: start, track: audioTrack, captured: now - .milliseconds(20), now: now, into: &batch)
     }

@@ -35,6 +35,7 @@ final class VirtualEndpoint {
     let videoTrack: LocalTrackID?
     let audioTrack: LocalTrackID?
     var card: TestCard?
+    var film: VirtualFilm?
     var encoder: VP8Encoder?
     var nextCapture: Instant
     var pictureIndex = 0
@@ -42,7 +43,8 @@ final class VirtualEndpoint {
     var wantsKeyFrame = true
     var videoRate: DataRate
     var encoderFreeAt: Instant
-    var encoded: [(due: Instant, payload: FrameBuffer, isKeyFrame: Bool, captured: Instant)] = []
+    var encoded: [(due: Instant, payload: FrameBuffer, isKeyFrame: Bool, index: Int, captured: Instant)] = []
+    var stamped = I420BufferPool(limit: 4)
     var frames = FrameBufferPool(limit: 32)
     // Microphone
     var voice: SpeechLikeSignal
@@ -56,7 +58,10 @@ final class VirtualEndpoint {
     var syntheticFreezes = FreezeDetector()
     var decoder: VP8Decoder?
     var waiting: [(id: Int64, frame: EncodedVideoFrame)] = []
-    var pictures: [(id: Int64, stamp: Int?)] = []
+    var pictures: [(id: Int64, stamp: Int?, buffer: I420Buffer?)] = []
+    var shownPictures = I420BufferPool(limit: 32)
+    /// Looks at what this side's screen shows.
+    var judge: PictureJudge?
     var decoding: (id: Int64, done: Instant, hasPicture: Bool, failed: Bool)?
     var nextFrameID: Int64 = 0
     // Loudspeaker
@@ -100,9 +105,15 @@ final class VirtualEndpoint {
             videoTrack = try peer.addTrack(.video, streamID: name)
         }
         audioTrack = configuration.hasAudio ? try peer.addTrack(.audio, streamID: name) : nil
-        if case .testCard(let width, let height, let rate) = configuration.video {
-            card = TestCard(width: width, height: height)
-            encoder = VP8Encoder(configuration: VP8Encoder.Configuration(bitrate: videoRate, framesPerSecond: rate))
+        switch configuration.video {
+        case .none, .synthetic: break
+        case .testCard(let width, let height, _): card = TestCard(width: width, height: height)
+        case .film(let film): self.film = film
+        }
+        if card != nil || film != nil {
+            encoder = VP8Encoder(
+                configuration: VP8Encoder.Configuration(
+                    bitrate: videoRate, framesPerSecond: configuration.video.framesPerSecond))
             decoder = try VP8Decoder()
         }
         voice = SpeechLikeSignal(seed: seed)

@@ -4,6 +4,8 @@ internal import Glibc
 public enum Progress {
     public static func show(_ text: String) { if isatty(2) != 0 { write("\r\u{1B}[K" + text) } }
     public static func clear() { show("") }
+    /// A line that stays, on the error output.
+    public static func line(_ text: String) { write(text + "\n") }
 
     public static func fail(_ message: String) -> Never {
         write(message + "\n")
