@@ -166,6 +166,7 @@ public struct VirtualCallResult: Sendable {
         }
         /// Picture delay less sound delay at each picture, in milliseconds.
         public var skews: [Double] = []
+        public init() {}
     }
 
     /// Both directions, and when each side was connected.

@@ -11,14 +11,14 @@ struct FrameLog {
     mutating func note(_ header: WireMeter.Header?, count: Int, _ passage: Passage, at time: Instant) {
         let fate =
             switch passage {
-            case .arrives(let arrival), .arrivesTwice(let arrival, _): Text.milliseconds(arrival - .zero)
+            case .arrives(let arrival), .arrivesTwice(let arrival, _): Text.milliseconds(arrival - Instant.zero)
             case .lost(let reason): "lost:\(reason)"
             }
         let what =
             header.map {
                 "\($0.payloadType)\($0.isMedia ? "" : "c"),\($0.ssrc),\($0.isMedia ? Int($0.sequence) : -1),\($0.isMedia ? Int($0.timestamp) : -1)"
             } ?? "-,-,-1,-1"
-        lines.append("\(Text.milliseconds(time - .zero)),\(count),\(what),\(fate)")
+        lines.append("\(Text.milliseconds(time - Instant.zero)),\(count),\(what),\(fate)")
     }
 
     /// Writes NAME.frames.csv, a line per frame sent, and NAME.datagrams.csv.
@@ -30,14 +30,14 @@ struct FrameLog {
         for picture in seen.sentPictures {
             let shown = rendered[picture.index]
             frames.append(
-                "\(picture.index),\(Text.milliseconds(picture.captured - .zero)),\(picture.bytes),"
-                    + "\(picture.isKeyFrame ? 1 : 0),\(shown.map { Text.milliseconds($0 - .zero) } ?? ""),"
+                "\(picture.index),\(Text.milliseconds(picture.captured - Instant.zero)),\(picture.bytes),"
+                    + "\(picture.isKeyFrame ? 1 : 0),\(shown.map { Text.milliseconds($0 - Instant.zero) } ?? ""),"
                     + "\(shown.map { Text.milliseconds($0 - picture.captured) } ?? "")")
         }
         var sounds = ["capturedMs,playedMs,latencyMs,kind"]
         for sound in seen.sounds {
             sounds.append(
-                "\(sound.captured.map { Text.milliseconds($0 - .zero) } ?? ""),\(Text.milliseconds(sound.played - .zero)),"
+                "\(sound.captured.map { Text.milliseconds($0 - Instant.zero) } ?? ""),\(Text.milliseconds(sound.played - Instant.zero)),"
                     + "\(sound.captured.map { Text.milliseconds(sound.played - $0) } ?? ""),\(sound.kind)")
         }
         try ResultFile.write(frames, to: name + ".frames.csv")

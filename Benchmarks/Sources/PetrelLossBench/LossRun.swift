@@ -96,8 +96,8 @@ struct LossRun {
         report.seed = UInt64(seed)
         report.seconds = Double(plan.seconds)
         report.link = CallReport.Link(ab: link, ba: link)
-        report.connect.firstFrameMs = result.callerToCallee.firstPicture.map { ($0 - .zero).milliseconds }
-        report.connect.firstAudioMs = result.callerToCallee.sounds.first.map { ($0.played - .zero).milliseconds }
+        report.connect.firstFrameMs = result.callerToCallee.firstPicture.map { ($0 - Instant.zero).milliseconds }
+        report.connect.firstAudioMs = result.callerToCallee.sounds.first.map { ($0.played - Instant.zero).milliseconds }
         report.directions = [
             direction("caller->callee", there, call, fromCaller: true),
             direction("callee->caller", back, call, fromCaller: false),
@@ -141,7 +141,7 @@ struct LossRun {
         var direction = CallReport.Direction(name: name)
         let seen = measured.seen
         direction.video = video(seen)
-        let latency = Percentiles(seen.audioLatencies.map(\.milliseconds))
+        let latency = Percentiles(seen.audioLatencies.map { $0.milliseconds })
         direction.audio.latency = latency.latency
         let counts = seen.audioStatistics
         if counts.totalSamplesReceived > 0 {
@@ -155,7 +155,7 @@ struct LossRun {
         direction.avSkew.p50 = sync.p50
         direction.avSkew.p95Abs = sync.p95Abs
         if let inSync = sync.firstInSyncMs, let first = seen.firstPicture {
-            direction.avSkew.firstInSyncMs = inSync - (first - .zero).milliseconds
+            direction.avSkew.firstInSyncMs = inSync - (first - Instant.zero).milliseconds
         }
         if let first = seen.sentPictures.first, let last = seen.sentPictures.last, last.captured > first.captured {
             let seconds = (last.captured - first.captured).seconds
@@ -182,7 +182,7 @@ struct LossRun {
         let usual = sizes.max { ($0.value, $0.key[0]) < ($1.value, $1.key[0]) }?.key
         (video.width, video.height) = (usual?[0] ?? last?.width, usual?[1] ?? last?.height)
         let timing = FrameTiming(
-            renderTimesMs: shown.map { ($0.rendered - .zero).milliseconds }, endMs: (end - .zero).milliseconds)
+            renderTimesMs: shown.map { ($0.rendered - Instant.zero).milliseconds }, endMs: (end - Instant.zero).milliseconds)
         video.fps = timing.fps
         video.fpsP5 = timing.fpsP5
         if !shown.isEmpty {
@@ -205,9 +205,9 @@ struct LossRun {
 
     private func lipSync(_ seen: VirtualCallResult.Direction) -> LipSync {
         LipSync(
-            frames: seen.pictures.map { (($0.captured - .zero).milliseconds, ($0.rendered - .zero).milliseconds) },
+            frames: seen.pictures.map { (($0.captured - Instant.zero).milliseconds, ($0.rendered - Instant.zero).milliseconds) },
             audio: seen.sounds.compactMap { sound in
-                sound.captured.map { (($0 - .zero).milliseconds, (sound.played - .zero).milliseconds) }
+                sound.captured.map { (($0 - Instant.zero).milliseconds, (sound.played - Instant.zero).milliseconds) }
             })
     }
 
