@@ -127,7 +127,7 @@ def plots(found, rtt):
             plot("video latency P99", "ms", series(lambda c: c.latency["p99"]), goals(1), high=1500),
             plot("video latency P50", "ms", series(lambda c: c.latency["p50"]), high=1500),
             plot(
-                "video expansion (dashed: limit, one round)", "",
+                "video expansion (dashed: limit)", "",
                 series(lambda c: c.video_expansion) + dashed(lambda c: c.one_round), expansion_goals, low=1, high=8,
             ),
             plot("freezes a minute", "", series(lambda c: c.freezes), goals(2), high=60),
@@ -178,13 +178,15 @@ def page(found, run):
             if not rows:
                 continue
             out.append(f"<h3>Round trip {rtt} ms, {MODEL_NAMES[model]}</h3><div class='scroll'><table><tr>")
-            out += [f'<th title="{escape(what)}">{escape(name)}</th>' for name, what, _ in COLUMNS]
-            out.append('<th>verdict</th><th style="text-align:left">why</th></tr>')
+            heads = [f'<th title="{escape(what)}">{escape(name)}</th>' for name, what, _ in COLUMNS]
+            heads.insert(1, '<th>verdict</th><th style="text-align:left">why</th>')
+            out.append("".join(heads) + "</tr>")
             for c in rows:
                 word, reasons = verdict(c, found)
-                out.append("<tr>" + "".join(f"<td>{escape(value(c))}</td>" for _, _, value in COLUMNS))
                 kind = word if word in ("PASS", "MISS", "quality") else ""
-                out.append(f'<td class="{kind}">{word}</td><td class="why">{escape("; ".join(reasons))}</td></tr>')
+                fields = [f"<td>{escape(value(c))}</td>" for _, _, value in COLUMNS]
+                fields.insert(1, f'<td class="{kind}">{word}</td><td class="why">{escape("; ".join(reasons))}</td>')
+                out.append("<tr>" + "".join(fields) + "</tr>")
             out.append("</table></div>")
     notes = "; ".join(f"{name}: {what}" for name, what, _ in COLUMNS if what)
     out.append(f"<p>{escape(notes)}. Sound early and late are against the picture of the same moment.</p>")

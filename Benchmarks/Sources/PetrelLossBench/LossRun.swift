@@ -182,7 +182,8 @@ struct LossRun {
         let usual = sizes.max { ($0.value, $0.key[0]) < ($1.value, $1.key[0]) }?.key
         (video.width, video.height) = (usual?[0] ?? last?.width, usual?[1] ?? last?.height)
         let timing = FrameTiming(
-            renderTimesMs: shown.map { ($0.rendered - Instant.zero).milliseconds }, endMs: (end - Instant.zero).milliseconds)
+            renderTimesMs: shown.map { ($0.rendered - Instant.zero).milliseconds },
+            endMs: (end - Instant.zero).milliseconds)
         video.fps = timing.fps
         video.fpsP5 = timing.fpsP5
         if !shown.isEmpty {
@@ -205,7 +206,9 @@ struct LossRun {
 
     private func lipSync(_ seen: VirtualCallResult.Direction) -> LipSync {
         LipSync(
-            frames: seen.pictures.map { (($0.captured - Instant.zero).milliseconds, ($0.rendered - Instant.zero).milliseconds) },
+            frames: seen.pictures.map {
+                (($0.captured - Instant.zero).milliseconds, ($0.rendered - Instant.zero).milliseconds)
+            },
             audio: seen.sounds.compactMap { sound in
                 sound.captured.map { (($0 - Instant.zero).milliseconds, (sound.played - Instant.zero).milliseconds) }
             })
