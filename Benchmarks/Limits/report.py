@@ -71,9 +71,14 @@ def conditions(run, found):
     cell = run["cell"]
     seeds = sorted({seed for c in found for seed in c.seeds})
     rate = f"{cell['rateKbps'] / 1000:g} Mbit/s with a drop-tail queue of {cell['queueMs']} ms" if cell["rateKbps"] else "unlimited"
+    forced = "".join(
+        f" {word} {cell[name]} kbit/s;"
+        for word, name in (("estimate begins at", "startKbps"), ("estimate at most", "mostKbps"))
+        if cell.get(name)
+    )
     return (
         f"Two Petrel peers in virtual time, both directions over the same kind of link and both measured; "
-        f"link rate {rate}; loss per datagram of the link, whatever it carries, in the packets (Gilbert-Elliott for bursts: "
+        f"link rate {rate};{forced} loss per datagram of the link, whatever it carries, in the packets (Gilbert-Elliott for bursts: "
         f"mean burst in datagrams, all lost in a burst and none between); film {cell['height']} rows at 30 a second, "
         f"real VP8 set to 1800 kbit/s and Opus, recorded speech; {cell['seconds']} s a call, seeds "
         f"{', '.join(map(str, seeds))}; encoding counts {CODECS_MS - 3} ms and decoding 3 ms; revision {cell['revision']}."

@@ -175,7 +175,8 @@ def cells(runs):
         # Runs of other lengths or sizes are other measurements: the last one's count.
         groups.setdefault((cell["rtt"], MODELS.index(cell["model"]), cell["loss"]), []).append(run)
     last = runs[-1]["cell"]
-    same = lambda run: all(run["cell"][k] == last[k] for k in ("seconds", "height", "rateKbps", "queueMs"))
+    shape = ("seconds", "height", "rateKbps", "queueMs", "startKbps", "mostKbps")
+    same = lambda run: all(run["cell"].get(k) == last.get(k) for k in shape)
     tables, found = {}, []
     for (rtt, model, loss), group in sorted(groups.items()):
         group = [run for run in group if same(run)]

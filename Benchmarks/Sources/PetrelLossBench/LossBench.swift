@@ -16,6 +16,8 @@ struct LossBench {
             --height 720            the clip is scaled to this height
             --rate 12000            capacity of the link in kbit/s, 0: unlimited
             --queue 100             the queue before it, in ms
+            --start 6000            the estimate each side begins with, in kbit/s (default: as for any call), and the
+            --most 10000            most it may come to: to see repair apart from the estimate
             --jobs 2                calls at a time
             --revision TEXT         what the results are of; those of another revision are not taken over
             --log FOLDER            a line per frame, block of sound and datagram, in files in FOLDER
@@ -67,6 +69,8 @@ struct LossBench {
             case "--height": plan.height = try number(value, 90...2160)
             case "--rate": plan.kilobits = try number(value, 0...1_000_000)
             case "--queue": plan.queue = try number(value, 1...10_000)
+            case "--start": plan.start = try number(value, 100...1_000_000)
+            case "--most": plan.most = try number(value, 100...1_000_000)
             case "--jobs": plan.jobs = try number(value, 1...64)
             case "--revision": plan.revision = value.filter { $0 != "\"" && $0 != "," }
             case "--film": plan.filmPath = value

@@ -42,6 +42,9 @@ struct LossPlan: Sendable {
     var height = 720
     var kilobits = 12_000
     var queue = 100
+    /// The estimate that a call begins with, in kbit/s, and the most it may say; nil: as for any call.
+    var start: Int?
+    var most: Int?
     var judgesEveryNth = 10
     var jobs = 2
     /// Which program made the results: results of another one do not count as done.
@@ -67,6 +70,7 @@ struct LossPlan: Sendable {
 
     /// By this a result is found again.
     func key(_ cell: LossCell, seed: Int) -> String {
-        "\(cell.name),seed=\(seed),seconds=\(seconds),height=\(height),rate=\(kilobits),queue=\(queue),revision=\(revision)"
+        "\(cell.name),seed=\(seed),seconds=\(seconds),height=\(height),rate=\(kilobits),queue=\(queue)"
+            + ",start=\(start ?? 0),most=\(most ?? 0),revision=\(revision)"
     }
 }

@@ -41,6 +41,8 @@ struct LossRun {
         configuration.video = .film(media.film)
         configuration.speech = media.speech
         configuration.judgesEveryNth = plan.judgesEveryNth
+        if let start = plan.start { configuration.bandwidth.start = .kilobitsPerSecond(start) }
+        if let most = plan.most { configuration.bandwidth.maximum = .kilobitsPerSecond(most) }
         let answer = TextBox()
         configuration.rewriteAnswer = { text in
             answer.text.withLock { $0 = text }
@@ -117,6 +119,7 @@ struct LossRun {
             ("loss", .integer(cell.loss)), ("model", .string(cell.model.rawValue)), ("rtt", .integer(cell.roundTrip)),
             ("rateKbps", .integer(plan.kilobits)), ("queueMs", .integer(plan.queue)),
             ("seconds", .integer(plan.seconds)), ("height", .integer(plan.height)),
+            ("startKbps", .optional(plan.start)), ("mostKbps", .optional(plan.most)),
             ("revision", .string(plan.revision)),
         ])
     }
