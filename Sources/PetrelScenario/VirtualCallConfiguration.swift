@@ -108,6 +108,8 @@ public struct VirtualCallResult: Sendable {
         /// What it is as a frame of the encoder.
         public var bytes: Int
         public var isKeyFrame: Bool
+        /// What the encoder was set to by then.
+        public var rate: DataRate
     }
     /// A picture captured and the one the viewer had instead of it, or itself.
     public struct Comparison: Sendable {

@@ -82,7 +82,7 @@ extension VirtualEndpoint {
                 sent.sentPictures.append(
                     VirtualCallResult.SentPicture(
                         index: frame.index, captured: clock.global(frame.captured), bytes: frame.payload.count,
-                        isKeyFrame: frame.isKeyFrame))
+                        isKeyFrame: frame.isKeyFrame, rate: videoRate))
                 if frame.isKeyFrame { sent.keyFramesSent += 1 }
             } else {
                 wantsKeyFrame = true

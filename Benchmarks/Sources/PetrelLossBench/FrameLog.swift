@@ -23,7 +23,7 @@ struct FrameLog {
 
     /// Writes NAME.frames.csv, a line per frame sent, and NAME.datagrams.csv.
     func write(_ seen: VirtualCallResult.Direction, name: String) throws {
-        var frames = ["index,capturedMs,bytes,key,renderedMs,latencyMs"]
+        var frames = ["index,capturedMs,bytes,key,rateKbps,renderedMs,latencyMs"]
         let rendered = Dictionary(
             seen.pictures.compactMap { picture in picture.index.map { ($0, picture.rendered) } },
             uniquingKeysWith: { first, _ in first })
@@ -31,7 +31,7 @@ struct FrameLog {
             let shown = rendered[picture.index]
             frames.append(
                 "\(picture.index),\(Text.milliseconds(picture.captured - Instant.zero)),\(picture.bytes),"
-                    + "\(picture.isKeyFrame ? 1 : 0),\(shown.map { Text.milliseconds($0 - Instant.zero) } ?? ""),"
+                    + "\(picture.isKeyFrame ? 1 : 0),\(Int(picture.rate.kilobitsPerSecond)),\(shown.map { Text.milliseconds($0 - Instant.zero) } ?? ""),"
                     + "\(shown.map { Text.milliseconds($0 - picture.captured) } ?? "")")
         }
         var sounds = ["capturedMs,playedMs,latencyMs,kind"]
