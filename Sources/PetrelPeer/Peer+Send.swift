@@ -166,7 +166,9 @@ extension Peer {
         guard passed >= .milliseconds(100) else { return }
         repairMeasured = (now, bytes)
         let rate = DataRate(bytes: Int(clamping: bytes &- last.bytes), over: passed)
-        repairRate = repairRate + (rate - repairRate) * min(1, passed.seconds)
+        // Not by adding a part of the difference: a difference of rates is never below zero, so it would only rise.
+        let weight = min(1, passed.seconds)
+        repairRate = repairRate * (1 - weight) + rate * weight
     }
 
     /// Changes the bounds of what the path is thought to carry.
