@@ -21,8 +21,10 @@ struct FrameLog {
         lines.append("\(Text.milliseconds(time - Instant.zero)),\(count),\(what),\(fate)")
     }
 
-    /// Writes NAME.frames.csv, a line per frame sent, and NAME.datagrams.csv.
-    func write(_ seen: VirtualCallResult.Direction, name: String) throws {
+    /// Writes NAME.frames.csv, a line per frame sent, NAME.sounds.csv, NAME.datagrams.csv and NAME.seconds.csv.
+    func write(
+        _ seen: VirtualCallResult.Direction, estimates: [Double], queueDelays: [Double], name: String
+    ) throws {
         var frames = ["index,capturedMs,bytes,key,rateKbps,renderedMs,latencyMs"]
         let rendered = Dictionary(
             seen.pictures.compactMap { picture in picture.index.map { ($0, picture.rendered) } },
@@ -40,6 +42,11 @@ struct FrameLog {
                 "\(sound.captured.map { Text.milliseconds($0 - Instant.zero) } ?? ""),\(Text.milliseconds(sound.played - Instant.zero)),"
                     + "\(sound.captured.map { Text.milliseconds(sound.played - $0) } ?? ""),\(sound.kind)")
         }
+        var seconds = ["second,estimateKbps,queueDelayMs"]
+        for (second, (estimate, queue)) in zip(estimates, queueDelays).enumerated() {
+            seconds.append("\(second + 1),\(Int(estimate)),\(Text.number(queue, 1))")
+        }
+        try ResultFile.write(seconds, to: name + ".seconds.csv")
         try ResultFile.write(frames, to: name + ".frames.csv")
         try ResultFile.write(lines, to: name + ".datagrams.csv")
         try ResultFile.write(sounds, to: name + ".sounds.csv")

@@ -91,8 +91,12 @@ struct LossRun {
         there.seen = result.callerToCallee
         back.seen = result.calleeToCaller
         if let folder = plan.logFolder {
-            try there.log.write(there.seen, name: "\(folder)/\(cell.name),seed=\(seed),there")
-            try back.log.write(back.seen, name: "\(folder)/\(cell.name),seed=\(seed),back")
+            try there.log.write(
+                there.seen, estimates: there.estimates, queueDelays: there.queueDelays,
+                name: "\(folder)/\(cell.name),seed=\(seed),there")
+            try back.log.write(
+                back.seen, estimates: back.estimates, queueDelays: back.queueDelays,
+                name: "\(folder)/\(cell.name),seed=\(seed),back")
         }
         var report = CallReport()
         report.seed = UInt64(seed)
