@@ -1,3 +1,4 @@
+import PetrelCongestion
 import PetrelCore
 import PetrelScenario
 import Testing
