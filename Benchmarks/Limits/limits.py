@@ -135,5 +135,6 @@ def sound_lost(loss, depth, burst=None, packets_between=1.0):
     if burst is None:
         return loss ** (depth + 1)
     enter, leave = chain(loss, burst)
-    memory = (1 - enter - leave) ** packets_between
+    # A chain that would rather alternate than stay (short bursts at heavy loss) has none left by then.
+    memory = max(0.0, 1 - enter - leave) ** packets_between
     return loss * (loss + (1 - loss) * memory) ** depth

@@ -105,6 +105,7 @@ class Sound(unittest.TestCase):
         # Far apart, copies in bursts are as good as independent ones; side by side they are lost together.
         self.assertAlmostEqual(limits.sound_lost(0.3, 2, 8, 1000), 0.3**3, 6)
         self.assertAlmostEqual(limits.sound_lost(0.3, 1, 8, 1), 0.3 * (1 - 1 / 8), 12)
+        self.assertAlmostEqual(limits.sound_lost(0.7, 2, 3, 7.5), 0.7**3, 6)
 
 
 class Rounds(unittest.TestCase):
