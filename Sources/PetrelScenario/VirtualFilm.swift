@@ -21,6 +21,7 @@ public final class VirtualFilm: Sendable {
         self.framesPerSecond = framesPerSecond
     }
 
+    /// Size of the pictures in pixels.
     public var width: Int { pictures[0].width }
     public var height: Int { pictures[0].height }
 

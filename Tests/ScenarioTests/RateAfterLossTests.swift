@@ -10,7 +10,7 @@ import Testing
         configuration.video = .testCard(width: 480, height: 270, framesPerSecond: 30)
         configuration.duration = .seconds(12)
         // The path is never thought to carry more, so what was taken for repair is missing until it is given back.
-        configuration.bandwidth.maximum = .kilobitsPerSecond(2500)
+        configuration.bandwidth.maximum = .kilobitsPerSecond(2200)
         let result = try VirtualCall(configuration).run()
         for seen in [result.callerToCallee, result.calleeToCaller] {
             let during = seen.sentPictures.filter { $0.captured < .zero + .seconds(6) }.map(\.rate)
