@@ -14,8 +14,8 @@ public struct AudioRepairPlan: Hashable, Sendable {
         case loss
         /// Losses come in runs: packets further back go along.
         case bursts
-        /// Redundancy that fits the delay is not enough: every packet is sent more than once.
-        case extremeLoss
+        /// Every packet is sent more than once: as much redundancy as is needed would take too long, or more bytes.
+        case copies
         /// More would be needed than sound may take of the path.
         case budget
     }
@@ -54,9 +54,13 @@ extension RepairController {
     static let fewAudioSamples = 60
     /// What is assumed while nothing is known: two earlier packets go along, for a few kilobytes.
     static let assumedAudioLoss = 0.05
-    /// Audio may always take this much, and of a good path this share.
+    /// Audio may always take this much, and of a good path this share; more of a path that loses so much that pictures
+    /// are the first to suffer.
     static let leastAudioBudget = DataRate.kilobitsPerSecond(64)
-    static let audioShare = 0.15
+    static func audioShare(loss: Double) -> Double { 0.15 + 0.5 * max(0, min(0.7, loss) - 0.4) }
+    /// So many kbit/s are worth 20 ms less delay: a second copy of each packet costs little more than the depth that it
+    /// stands in for.
+    static let ratePerPacketTime = 40.0
     /// What a packet costs on the wire beside its payload: IP, UDP, RTP with extensions and the tag of SRTP.
     static let audioOverhead = 66
 
@@ -88,11 +92,11 @@ extension RepairController {
             return plan
         }
         let wanted = audioResidual(loss: loss)
-        let limit = max(leastAudioBudget, budget * audioShare)
+        let limit = max(leastAudioBudget, budget * audioShare(loss: loss))
         let seconds = max(0.0025, packetTime.seconds)
         let memory = correlation(link, loss: loss, over: packetTime)
         let copyMemory = correlation(link, loss: loss, over: copyInterval)
-        var best: (plan: AudioRepairPlan, meets: Bool)?
+        var best: (plan: AudioRepairPlan, meets: Bool, cost: Double)?
         var exceeds = false
         for copies in 1...mostAudioCopies {
             // All copies of one packet are lost.
@@ -114,14 +118,17 @@ extension RepairController {
                     var residual = packetLoss
                     for _ in 0..<count { residual *= packetLoss + (1 - packetLoss) * spaced }
                     let meets = residual <= wanted
-                    // The first that is good enough is the one of fewest copies and least delay; failing that, the best.
-                    if let best, best.meets || !meets && best.plan.residual <= residual { continue }
+                    let delay = packetTime * reach + copyInterval * (copies - 1)
+                    let cost = delay.milliseconds / 20 + rate.kilobitsPerSecond / ratePerPacketTime
+                    // The cheapest of those that are good enough; failing that, the best.
+                    if let best, best.meets, !meets || best.cost <= cost { continue }
+                    if let best, !best.meets, !meets, best.plan.residual <= residual { continue }
                     plan.offsets = RedundancyOffsets(count: count, spacing: spacing)
                     plan.copies = copies
                     plan.residual = residual
-                    plan.receiverDelay = packetTime * reach + copyInterval * (copies - 1)
-                    plan.reason = copies > 1 ? .extremeLoss : reach > longestAudioDelay ? .bursts : .loss
-                    best = (plan, meets)
+                    plan.receiverDelay = delay
+                    plan.reason = copies > 1 ? .copies : reach > longestAudioDelay ? .bursts : .loss
+                    best = (plan, meets, cost)
                 }
             }
         }

@@ -67,6 +67,10 @@ public struct AVSync: Sendable {
     public private(set) var videoExtra: TimeDelta = .zero
 
     private var smoothed: Double?
+    /// 0 up to 5 % loss, 1 from 10 % on.
+    private var heavyLoss = 0.0
+    /// The most that sound waits for a picture under heavy loss: 60 ms.
+    private static let longestWaitUnderLoss = TimeDelta.milliseconds(60)
     /// By how much each buffer exceeds its own wish when nobody asks it to: audio moves in blocks.
     private var audioSlack: TimeDelta = .milliseconds(6)
     private var videoSlack: TimeDelta = .zero
@@ -80,6 +84,18 @@ public struct AVSync: Sendable {
 
     /// How soon ``update(audio:video:at:)`` wants to be called again: often in the opening, ten times per second after it.
     public var interval: TimeDelta { isOpening ? .milliseconds(25) : .milliseconds(100) }
+
+    /// Tells how much of the sound is lost on its way, 0...1. Where much is lost the picture waits for its repair; sound
+    /// that would wait for it fully would spoil the conversation: it then stays somewhat early, and waits 60 ms at most.
+    public mutating func setLoss(_ loss: Double) { heavyLoss = max(0, min(1, (loss - 0.05) / 0.05)) }
+
+    /// Skew that is left alone at the loss told: up to 20 ms more than the configuration says.
+    private var tolerance: TimeDelta { configuration.tolerance + .milliseconds(20) * heavyLoss }
+
+    private var maximumAudioDelay: TimeDelta {
+        let most = configuration.maximumAudioDelay
+        return most - max(.zero, most - Self.longestWaitUnderLoss) * heavyLoss
+    }
 
     /// Takes both delays and moves the minima. Call it once as soon as both streams have something to render, and then
     /// every ``interval``: in the ``opening`` it sets the delays without moving there slowly.
@@ -102,8 +118,8 @@ public struct AVSync: Sendable {
         let value = smoothed.map { $0 + (natural - $0) * min(1, passed / smoothing) } ?? natural
         smoothed = value.isFinite ? value : 0
 
-        let beyond = max(0, abs(value) - configuration.tolerance.seconds)
-        let wantedAudio = value > 0 ? min(TimeDelta.seconds(beyond), configuration.maximumAudioDelay) : .zero
+        let beyond = max(0, abs(value) - tolerance.seconds)
+        let wantedAudio = value > 0 ? min(TimeDelta.seconds(beyond), maximumAudioDelay) : .zero
         let wantedVideo = value < 0 ? min(TimeDelta.seconds(beyond), configuration.maximumVideoDelay) : .zero
         audioExtra =
             isOpening ? wantedAudio : move(audioExtra, to: wantedAudio, by: configuration.audioRate * passed)

@@ -26,7 +26,8 @@ extension AudioReceiver {
         recentlyPlayed.insert(timestamp: packet.timestamp, sequence: packet.sequence)
         lastSequence = packet.sequence
         nextTimestamp = packet.end
-        waits.add(now - packet.arrival, at: now)
+        // What was recovered comes when its time has nearly come: it has its place in the delay already.
+        if !packet.isRecovered { waits.add(now - packet.arrival, at: now) }
         guard let decoded, decoded > 0, decoded <= AudioTicks.longestPacket else {
             statistics.decoderErrors += 1
             statistics.packetsDiscarded += 1

@@ -110,7 +110,8 @@ extension AudioReceiver {
         let lateness = max(0, offset - (delay.base ?? offset))
         let distance = scheme.distance > 0 ? Int64(scheme.distance) : lateness
         repair.recovered(sequence: sequence, distance: (distance + Int64(length) - 1) / Int64(length))
-        delay.arrived(offset: offset, at: arrival, inOrder: false)
+        // Redundancy comes at known distances; only what was asked for comes when it comes.
+        if scheme.distance == 0 { delay.arrived(offset: offset, at: arrival, inOrder: false) }
     }
 
     private func discard(_ reason: DropReason) -> Verdict {

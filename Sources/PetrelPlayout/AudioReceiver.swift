@@ -133,6 +133,8 @@ public final class AudioReceiver {
 
     /// The buffer delay aimed for now.
     public var targetDelay: TimeDelta { AudioTicks.delta(target) }
+    /// The share of packets that did not arrive themselves, lately; whether they were recovered does not matter.
+    public var packetLoss: Double { repair.loss }
     /// The part of ``targetDelay`` that jitter asks for.
     public var jitterDelay: TimeDelta { AudioTicks.delta(jitterTicks) }
 

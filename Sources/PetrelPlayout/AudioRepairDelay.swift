@@ -8,11 +8,13 @@ struct AudioRepairDelay: Sendable {
     private static let places = 18
     /// Packets of which the fate is open: longer than the longest distance.
     private static let window: Int64 = 24
-    /// Packets after which an old fate counts 1/e, some 8 s, and an old loss, 4 s.
+    /// Packets after which an old fate counts 1/e: 8 s.
     private static let fateMemory = 400.0
-    private static let lossMemory = 200.0
+    /// Packets after which an old loss counts 1/e: 10 s for the level, 1 s to see a sudden change.
+    private static let levelMemory = 500.0
+    private static let changeMemory = 50.0
     /// Loss below this is not waited for.
-    private static let leastLoss = 0.008
+    private static let leastLoss = 0.003
     /// How fast the delay may sink: 30 ms in a second, as much as a listener does not notice.
     private static let sinkRate = 0.03
     /// What is asked for stays for so long: 1 s.
@@ -31,8 +33,14 @@ struct AudioRepairDelay: Sendable {
     private var updated = Int64.min
     private var height = 0.0
 
-    /// The share of packets that did not arrive themselves, lately.
-    private(set) var loss = 0.0
+    private var level = 0.0
+    private var change = 0.0
+    /// The share of packets that did not arrive themselves, lately: what it has been for seconds, or the last second where
+    /// that is worse by more than chance (three standard deviations).
+    var loss: Double {
+        let chance = 3 * (level * (1 - level) / (2 * Self.changeMemory)).squareRoot()
+        return max(level, seen < 2 * Self.changeMemory ? level : change - chance)
+    }
     /// The delay to have beyond that of packets which arrive themselves.
     var ticks: Int64 { Int64(height) }
 
@@ -65,7 +73,9 @@ struct AudioRepairDelay: Sendable {
             let isHere = number == sequence
             fates[Int(number & 31)] = isHere ? 0 : UInt8(Self.places)
             seen += 1
-            loss += ((isHere ? 0 : 1) - loss) * max(1 / Self.lossMemory, 1 / (seen + 4))
+            let lost: Double = isHere ? 0 : 1
+            level += (lost - level) * max(1 / Self.levelMemory, 1 / (seen + 4))
+            change += (lost - change) * max(1 / Self.changeMemory, 1 / (seen + 4))
         }
         self.highest = sequence
         update(at: time)

@@ -131,6 +131,7 @@ extension VirtualEndpoint {
 
     private func synchronise(now: Instant) {
         guard let audioDelay, let videoDelay, now >= nextSync else { return }
+        sync.setLoss(speaker?.packetLoss ?? 0)
         sync.update(audio: audioDelay, video: videoDelay, at: now)
         nextSync = now + sync.interval
         speaker?.setMinimumDelay(sync.audioMinimum)

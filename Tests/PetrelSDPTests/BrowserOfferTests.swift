@@ -22,14 +22,16 @@ import Testing
     func chromiumSimulcast() throws {
         let (answer, session) = try answer(Self.chromium)
         let text = try answer.text()
-        for word in ["simulcast", "a=rid", "red", "ulpfec", "flexfec", "H264", "AV1", "VP9", "telephone-event"] {
+        for word in ["simulcast", "a=rid", "red/90000", "ulpfec", "flexfec", "H264", "AV1", "VP9", "telephone-event"] {
             #expect(!text.contains(word), "\(word)")
         }
         #expect(answer.groups == [SectionGroup(semantics: "BUNDLE", mids: ["0", "1"])])
-        #expect(answer.media.map(\.formats) == [["111"], ["96", "97"]])
+        #expect(answer.media.map(\.formats) == [["111", "63"], ["96", "97"]])
+        #expect(text.contains("a=rtpmap:63 red/48000/2\r\n") && text.contains("a=fmtp:63 111/111\r\n"))
         let (audio, video) = (session.sections[0], session.sections[1])
         #expect(audio.sends && audio.receives && video.sends && video.receives)
         #expect(audio.sendCodecs.map(\.payloadType) == [111] && audio.sendCodecs[0].feedback == .transportCC)
+        #expect(audio.sendCodecs[0].redPayloadType == 63 && audio.receiveCodecs[0].redPayloadType == 63)
         #expect(video.sendCodecs.map(\.payloadType) == [96] && video.sendCodecs[0].rtxPayloadType == 97)
         #expect(video.sendCodecs[0].feedback == [.nack, .pli, .fir, .transportCC, .remb])
         #expect(

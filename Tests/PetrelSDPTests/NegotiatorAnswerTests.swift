@@ -110,7 +110,7 @@ import Testing
         #expect(try self.answer(swapped).1.accepted.count == 2)
     }
 
-    @Test func redAndForeignCodecsAreLeftOutAndOrderIsTheOffers() throws {
+    @Test func videoREDAndForeignCodecsAreLeftOutAndOrderIsTheOffers() throws {
         let offer = Samples.text(
             Samples.head + ["a=group:BUNDLE 0 1"]
                 + Samples.video.map { $0.hasPrefix("m=") ? "m=video 9 UDP/TLS/RTP/SAVPF 98 99 112 114 96 97 45" : $0 }
@@ -120,12 +120,27 @@ import Testing
                 ] + Samples.audio.map { $0.hasPrefix("m=") ? "m=audio 9 UDP/TLS/RTP/SAVPF 63 111 0" : $0 }
                 + ["a=rtpmap:63 red/48000/2", "a=fmtp:63 111/111", "a=fmtp:111 stereo=1;maxaveragebitrate=9999999"])
         let (answer, session) = try answer(offer)
-        #expect(answer.media.map(\.formats) == [["96", "97"], ["111"]])
+        #expect(answer.media.map(\.formats) == [["96", "97"], ["111", "63"]])
         #expect(session.sections[0].sendCodecs[0].rtxPayloadType == 97)
         #expect(session.sections[1].sendCodecs[0].opus?.stereo == true)
         #expect(session.sections[1].sendCodecs[0].opus?.maximumAverageBitrate == 510_000)
         #expect(session.sections[1].sendCodecs[0].opus?.usesInbandFEC == false)
         #expect(session.sections[1].receiveCodecs[0].opus?.usesInbandFEC == true)
+    }
+
+    /// Redundancy is taken only where its blocks are what we take, by themselves (no nesting).
+    @Test func redundancyOfSomethingElseIsLeftOut() throws {
+        for (format, parameters) in [
+            ("red/48000/2", "111/0"), ("red/48000/2", "63/63"), ("red/48000", "111/111"), ("red/48000/2", "111/"),
+            ("red/48000/2", ""), ("red/8000", "111/111"), ("red/48000/2", "99999999999999999999"),
+        ] {
+            let offer = Samples.text(
+                Samples.head + Samples.audio.map { $0.hasPrefix("m=") ? "m=audio 9 UDP/TLS/RTP/SAVPF 111 63" : $0 }
+                    + ["a=rtpmap:63 \(format)"] + (parameters.isEmpty ? [] : ["a=fmtp:63 \(parameters)"]))
+            let (answer, session) = try answer(offer)
+            #expect(answer.media[0].formats == ["111"], "\(format) \(parameters)")
+            #expect(session.sections[0].sendCodecs[0].redPayloadType == nil)
+        }
     }
 
     /// C38 in negotiation: retransmissions of themselves or of retransmissions are dropped.

@@ -36,14 +36,15 @@ import Testing
         ]
         var expected = [
             "v=0", "o=- 4611686018427387903 1 IN IP4 0.0.0.0", "s=-", "t=0 0", "a=group:BUNDLE 0 1 2",
-            "a=extmap-allow-mixed", "m=audio 9 UDP/TLS/RTP/SAVPF 111", "c=IN IP4 0.0.0.0", "b=AS:2500",
+            "a=extmap-allow-mixed", "m=audio 9 UDP/TLS/RTP/SAVPF 111 63", "c=IN IP4 0.0.0.0", "b=AS:2500",
             "a=candidate:1 1 udp 2130706431 192.0.2.1 5000 typ host", "a=end-of-candidates",
         ]
         expected += common + ["a=mid:0", "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level"] + videoExtensions
         expected += [
             "a=sendrecv", "a=msid:stream track1", "a=rtcp-mux", "a=rtcp-rsize", "a=rtpmap:111 opus/48000/2",
-            "a=rtcp-fb:111 transport-cc", "a=rtcp-fb:111 nack",
-            "a=fmtp:111 minptime=10;useinbandfec=1;stereo=1;sprop-stereo=1", "a=ssrc:1 cname:cname1",
+            "a=rtpmap:63 red/48000/2", "a=rtcp-fb:111 transport-cc", "a=rtcp-fb:111 nack",
+            "a=fmtp:111 minptime=10;useinbandfec=1;stereo=1;sprop-stereo=1", "a=fmtp:63 111/111",
+            "a=ssrc:1 cname:cname1",
             "a=ssrc:1 msid:stream track1",
         ]
         expected += ["m=video 9 UDP/TLS/RTP/SAVPF 96 97 120", "c=IN IP4 0.0.0.0", "b=AS:2500"] + common + ["a=mid:1"]
@@ -79,7 +80,7 @@ import Testing
         let next = try negotiator.createOffer()
         #expect(next.media.map(\.kind) == [.video, .audio] && next.media.map(\.mid) == ["0", "1"])
         #expect(next.media[0].formats == ["100", "101", "120"])
-        #expect(next.media[1].formats.count == 1 && !["100", "101", "111"].contains(next.media[1].formats[0]))
+        #expect(next.media[1].formats.count == 2 && !["100", "101", "111"].contains(next.media[1].formats[0]))
         var uris: [UInt8: String] = [3: "urn:unknown"]
         for map in next.media.flatMap(\.extensions) {
             #expect(uris[map.id, default: map.uri] == map.uri)

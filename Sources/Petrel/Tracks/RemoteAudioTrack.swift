@@ -147,7 +147,7 @@ private struct AudioPlaying {
             if let captured = pull.captureTime {
                 let delay = AVSync.StreamDelay(
                     captureToRender: now - captured, buffer: pull.bufferDelay, own: pull.jitterDelay)
-                receiver.setMinimumDelay(sync.audio(delay, now: now))
+                receiver.setMinimumDelay(sync.audio(delay, loss: receiver.packetLoss, now: now))
             }
             let wait = receiver.targetDelay
             // What the peer asks for again depends on it; a few milliseconds do not matter.

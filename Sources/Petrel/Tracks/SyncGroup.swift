@@ -13,9 +13,10 @@ final class SyncGroup: Sendable {
 
     private let state = Lock(State())
 
-    /// Tells the delay of the sound; answers its least buffer delay.
-    func audio(_ delay: AVSync.StreamDelay, now: Instant) -> TimeDelta {
+    /// Tells the delay of the sound and the share of its packets that is lost; answers its least buffer delay.
+    func audio(_ delay: AVSync.StreamDelay, loss: Double, now: Instant) -> TimeDelta {
         state.withLock { state in
+            state.sync.setLoss(loss)
             state.audio = delay
             update(&state, now)
             return state.sync.audioMinimum
