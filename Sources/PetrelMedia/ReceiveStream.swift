@@ -117,6 +117,7 @@ public final class ReceiveStream {
     ) throws(DropReason) {
         var startsFrame = false
         var isKeyFrame = false
+        var pictureID: UInt16?
         // A constant: a variable whose span is taken would be put on the heap.
         let described = UnsafeRawBufferPointer(rebasing: packet[header.payloadRange])
         var descriptorLength = 0
@@ -124,6 +125,7 @@ public final class ReceiveStream {
             let (descriptor, length) = try VP8PayloadDescriptor.parse(described.bytes)
             descriptorLength = length
             startsFrame = descriptor.startsFrame
+            if descriptor.hasLongPictureID { pictureID = descriptor.pictureID }
             // The lowest bit of a frame says that it is not a key frame (RFC 6386 section 9.1).
             if startsFrame, length < described.count { isKeyFrame = described[length] & 1 == 0 }
         }
@@ -134,11 +136,14 @@ public final class ReceiveStream {
             // The first key frame may be what was lost: nothing but its head tells.
             if asksForMissing, !isKeyFrame { nacks.expect(before: place.sequence, count: Self.unseenStart, now: now) }
         }
-        if asksForMissing, !nacks.received(place.sequence, now: now) { assembler.requireKeyFrame() }
+        if asksForMissing, !nacks.received(place.sequence, now: now), !assembler.knowsReferences {
+            assembler.requireKeyFrame()
+        }
         let note = VideoPacketNote(
             sequence: place.sequence, timestamp: place.timestamp, marker: header.marker, startsFrame: startsFrame,
             isKeyFrame: isKeyFrame, isPadding: header.payloadLength == 0, isRepaired: isRepair,
-            captureTime: captureTime(extensions, place.timestamp), arrival: now)
+            captureTime: captureTime(extensions, place.timestamp), arrival: now, pictureID: pictureID,
+            references: extensions.frameReferences)
         newest = place.sequence
         if case .drop(let reason) = assembler.insert(note, payload: payload) { throw reason }
     }
@@ -155,7 +160,7 @@ public final class ReceiveStream {
             if frame.repairedPackets > 0 { statistics.framesRepaired &+= 1 }
             if let waiting = assembler.waitingFor { nacks.forget(before: waiting) }
             blockedSince = nil
-        } else if assembler.isBlocked(highest: reception.highestSequence) {
+        } else if assembler.isAdrift || assembler.isBlocked(highest: reception.highestSequence) {
             blockedSince = blockedSince ?? now
         } else {
             blockedSince = nil
@@ -181,6 +186,32 @@ public final class ReceiveStream {
     }
 
     // MARK: Feedback
+
+    /// Between two acknowledgements while all is well, and while a frame is missing. What the sender learns late, the
+    /// viewer sees late; an acknowledgement has 28 bytes.
+    static let acknowledgementInterval = TimeDelta.milliseconds(50)
+    static let urgentInterval = TimeDelta.milliseconds(20)
+
+    private var acknowledged: (newest: UInt16, at: Instant)?
+
+    private func acknowledgementDue() -> Instant {
+        guard kind == .video, assembler.knowsReferences, let newest = assembler.decoded.newest else {
+            return .distantFuture
+        }
+        guard let acknowledged else { return .zero }
+        if blockedSince != nil { return acknowledged.at + Self.urgentInterval }
+        return acknowledged.newest == newest ? .distantFuture : acknowledged.at + Self.acknowledgementInterval
+    }
+
+    /// What was decoded, if that is to be said now. Only senders that tell what frames lean on are told.
+    public func takeAcknowledgement(now: Instant) -> FrameAcknowledgement? {
+        guard acknowledgementDue() <= now, let newest = assembler.decoded.newest else { return nil }
+        acknowledged = (newest, now)
+        return FrameAcknowledgement(mediaSSRC: ssrc, newest: newest, earlier: assembler.decoded.earlier)
+    }
+
+    /// Frames that went on behind a lost one without a key frame.
+    public var framesRecovered: UInt64 { assembler.framesRecovered }
 
     /// Appends the numbers of the packets to ask for now.
     public func collectMissing(now: Instant, roundTrip: TimeDelta, into due: inout [UInt16]) {
@@ -215,6 +246,7 @@ public final class ReceiveStream {
         var deadline = Instant.distantFuture
         if asksForMissing { deadline = nacks.nextDeadline(roundTrip: roundTrip) }
         if asksForKeyFrames, kind == .video { deadline = min(deadline, max(keyFrameDue(roundTrip), .zero)) }
+        deadline = min(deadline, acknowledgementDue())
         return deadline
     }
 

@@ -115,9 +115,26 @@ extension Peer {
             estimator.receive(remoteEstimate: estimate.rate, isAlone: !numbersPackets)
             noteRepairRate(now: now)
             applyRate()
-        case .sourceDescription, .application, .unknown:
+        case .application(let packet):
+            if let said = FrameAcknowledgement(packet) { apply(said) }
+        case .sourceDescription, .unknown:
             break
         }
+    }
+
+    private func apply(_ said: FrameAcknowledgement) {
+        guard let index = sender(said.mediaSSRC), usesFrameReferences(senders[index].id) else {
+            drops.count(.rtcpUnknownSource)
+            return
+        }
+        // What was never sent is not believed.
+        guard let number = senders[index].stream.frameNumber(pictureID: said.newest) else { return }
+        events.append(
+            .framesAcknowledged(
+                senders[index].id,
+                AcknowledgedFrames(
+                    newest: number, earlier: said.earlier, roundTrip: roundTripTime,
+                    patience: InteropRepairPlan.framePatience(linkState))))
     }
 
     /// Whether packets of ours carry the numbers that transport-wide feedback speaks of.
@@ -192,6 +209,9 @@ extension Peer {
                 append(
                     .nack(RTCPNack(senderSSRC: own, mediaSSRC: receiver.stream.ssrc, sequenceNumbers: missing)),
                     to: &writer, now: now, into: &out)
+            }
+            if let said = receiver.stream.takeAcknowledgement(now: now) {
+                append(.application(said.application(senderSSRC: own)), to: &writer, now: now, into: &out)
             }
             if receiver.stream.wantsKeyFrame(now: now, roundTrip: roundTripTime) {
                 append(

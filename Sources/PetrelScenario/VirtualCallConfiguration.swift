@@ -59,6 +59,8 @@ public struct VirtualCallConfiguration: Sendable {
     /// Both sides have IPv6 addresses only.
     public var usesIPv6 = false
     public var bandwidth = BandwidthEstimator.Configuration()
+    /// Both sides say what frames lean on and which of them they have decoded, as Petrel's peers do among themselves.
+    public var usesFrameReferences = true
     /// The rate the video encoder is set to at the most.
     public var maximumVideoRate = DataRate.kilobitsPerSecond(1800)
     /// What codecs take, as constants: a call must not depend on how busy the machine is.

@@ -1,6 +1,7 @@
 internal import PetrelCodecs
 internal import PetrelCore
 internal import PetrelPeer
+internal import PetrelWire
 
 extension VirtualEndpoint {
     func capture(now: Instant) {
@@ -19,6 +20,7 @@ extension VirtualEndpoint {
         latest = nil
         let payload = frames.take(capacity: 64 * 1024)
         let isKeyFrame: Bool
+        var dependency: FrameDependency?
         switch configuration.video {
         case .none:
             return
@@ -42,21 +44,32 @@ extension VirtualEndpoint {
             self.card = card
             let ticks = MediaTime(delta: picture.captured - .zero, clockRate: 90_000).ticks
             do {
+                // What it leans on matters only where the other side says what it has.
+                let plan =
+                    peer.usesFrameReferences(videoTrack)
+                    ? keeper.plan(now: now, roundTrip: roundTrip, patience: patience) : nil
                 try encoder.setRate(videoRate, framesPerSecond: rate)
                 guard
                     let result = try metered(
                         .videoEncoder,
                         {
                             try encoder.encode(
-                                buffer, timestamp90k: ticks, forceKeyFrame: wantsKeyFrame, into: payload)
+                                buffer, timestamp90k: ticks, forceKeyFrame: plan?.isKeyFrame ?? wantsKeyFrame,
+                                references: plan?.references, into: payload)
                         })
                 else { return }
                 isKeyFrame = result.isKeyFrame
+                if let plan {
+                    frameNumber += 1
+                    if plan.isRecovery || isKeyFrame { print("TRACE \(name) \((clock.global(now) - Instant.zero).milliseconds) frame \(frameNumber) recovery \(plan.isRecovery) key \(isKeyFrame) size \(result.size) leans \(plan.leansOn) patience \(patience.milliseconds)") }
+                    keeper.encoded(frameNumber, plan: plan, isKeyFrame: isKeyFrame, now: now)
+                    dependency = plan.dependency(number: frameNumber, isKeyFrame: isKeyFrame)
+                }
             } catch { return }
         }
         wantsKeyFrame = false
         encoderFreeAt = now + configuration.encodeTime
-        encoded.append((encoderFreeAt, payload, isKeyFrame, picture.captured))
+        encoded.append((encoderFreeAt, payload, isKeyFrame, picture.captured, dependency))
     }
 
     func sendEncoded(now: Instant) {
@@ -65,11 +78,13 @@ extension VirtualEndpoint {
             guard let videoTrack else { continue }
             let taken = peer.sendVideo(
                 frame.payload.bytes, isKeyFrame: frame.isKeyFrame, track: videoTrack, captured: frame.captured,
-                now: now, into: &batch)
+                now: now, dependency: frame.dependency, into: &batch)
             if taken {
                 sent.picturesSent += 1
                 sent.videoBytesSent += frame.payload.count
                 if frame.isKeyFrame { sent.keyFramesSent += 1 }
+            } else if let dependency = frame.dependency {
+                keeper.lost(dependency.number)
             } else {
                 wantsKeyFrame = true
             }

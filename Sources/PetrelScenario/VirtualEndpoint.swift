@@ -6,7 +6,9 @@ internal import PetrelLab
 internal import PetrelMedia
 internal import PetrelPeer
 internal import PetrelPlayout
+internal import PetrelSDP
 internal import PetrelSecurity
+internal import PetrelWire
 
 /// One side of a rehearsed call: a peer with a camera, a microphone, a screen and a loudspeaker, all of them told the
 /// time.
@@ -42,7 +44,12 @@ final class VirtualEndpoint {
     var wantsKeyFrame = true
     var videoRate: DataRate
     var encoderFreeAt: Instant
-    var encoded: [(due: Instant, payload: FrameBuffer, isKeyFrame: Bool, captured: Instant)] = []
+    var encoded:
+        [(due: Instant, payload: FrameBuffer, isKeyFrame: Bool, captured: Instant, dependency: FrameDependency?)] = []
+    var keeper = ReferenceKeeper()
+    var frameNumber: Int64 = 0
+    var roundTrip = TimeDelta.milliseconds(100)
+    var patience = TimeDelta.milliseconds(300)
     var frames = FrameBufferPool(limit: 32)
     // Microphone
     var voice: SpeechLikeSignal
@@ -88,6 +95,9 @@ final class VirtualEndpoint {
         let certificate = try Certificate.make(unixTime: 1_767_225_600, labSeed: random.next())
         var settings = PeerConfiguration(wallClock: wallClock, certificate: certificate)
         settings.ice.addressPolicy = .lab
+        if !configuration.usesFrameReferences {
+            settings.description.videoExtensions.removeAll { $0.kind == .frameReferences }
+        }
         settings.labSeed = labSeed
         settings.streamStart = side.streamStart
         settings.bandwidth = configuration.bandwidth
@@ -177,6 +187,10 @@ final class VirtualEndpoint {
                 log.lastAudioPacket = clock.global(now)
             case .keyFrameRequested:
                 wantsKeyFrame = true
+                keeper.requireKeyFrame()
+            case .framesAcknowledged(_, let frames):
+                (roundTrip, patience) = (frames.roundTrip, frames.patience)
+                keeper.acknowledge(newest: frames.newest, earlier: frames.earlier, now: now)
             case .videoRateChanged(let rate):
                 videoRate = min(rate, configuration.maximumVideoRate)
             case .iceStateChanged(let state):

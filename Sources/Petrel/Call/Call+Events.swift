@@ -15,6 +15,8 @@ extension Call {
             state.withLock { $0.remoteAudio.first { $0.id == id } }?.packets.post(packet)
         case .keyFrameRequested(let id):
             state.withLock { $0.localVideo.first { $0.id == id } }?.requestKeyFrame()
+        case .framesAcknowledged(let id, let frames):
+            state.withLock { $0.localVideo.first { $0.id == id } }?.acknowledge(frames)
         case .videoRateChanged(let rate):
             state.withLock { $0.videoRate = rate }
             shareRate()
@@ -36,9 +38,10 @@ extension Call {
         }
     }
 
-    func handle(_ id: LocalTrackID, canSend: Bool) {
+    func handle(_ id: LocalTrackID, canSend: Bool, usesFrameReferences: Bool) {
         let tracks = state.withLock { $0 }
-        tracks.localVideo.first { $0.id == id }?.setLive(canSend)
+        tracks.localVideo.first { $0.id == id }?.setLive(
+            canSend, usesFrameReferences: usesFrameReferences)
         tracks.localAudio.first { $0.id == id }?.setLive(canSend)
     }
 

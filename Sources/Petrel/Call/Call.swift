@@ -121,7 +121,9 @@ public final class Call: Sendable {
         engine.start(
             CallEngine.Handlers(
                 event: { [weak self] event in self?.handle(event) },
-                canSend: { [weak self] track, can in self?.handle(track, canSend: can) }))
+                canSend: { [weak self] track, can, usesReferences in
+                    self?.handle(track, canSend: can, usesFrameReferences: usesReferences)
+                }))
         do { try await openSockets() } catch {
             await engine.close()
             capture?.discard()

@@ -17,8 +17,9 @@ final class CallEngine: DatagramEngine, @unchecked Sendable {
     struct Handlers: Sendable {
         /// For each event of the peer.
         var event: @Sendable (PeerEvent) -> Void
-        /// Where it has changed whether media of a track can be sent.
-        var canSend: @Sendable (LocalTrackID, Bool) -> Void
+        /// Where it has changed whether media of a track can be sent, or whether the other side tells which frames of it
+        /// it has.
+        var canSend: @Sendable (LocalTrackID, _ can: Bool, _ usesFrameReferences: Bool) -> Void
     }
 
     let driver: any DatagramDriver
@@ -36,7 +37,7 @@ final class CallEngine: DatagramEngine, @unchecked Sendable {
     private var isClosed = false
     private var handlers: Handlers?
     /// The tracks whose sendability is watched, and how it stands.
-    private var sendable: [(track: LocalTrackID, can: Bool)] = []
+    private var sendable: [(track: LocalTrackID, can: Bool, usesFrameReferences: Bool)] = []
 
     init(
         driver: any DatagramDriver, wallClock: WallClock, peer: sending Peer, logs: LogRelay, capture: PacketCapture?,
@@ -118,9 +119,10 @@ final class CallEngine: DatagramEngine, @unchecked Sendable {
     private func refreshSending() {
         for index in sendable.indices {
             let can = !isClosed && peer.canSend(sendable[index].track)
-            guard can != sendable[index].can else { continue }
-            sendable[index].can = can
-            handlers?.canSend(sendable[index].track, can)
+            let usesReferences = can && peer.usesFrameReferences(sendable[index].track)
+            guard can != sendable[index].can || usesReferences != sendable[index].usesFrameReferences else { continue }
+            (sendable[index].can, sendable[index].usesFrameReferences) = (can, usesReferences)
+            handlers?.canSend(sendable[index].track, can, usesReferences)
         }
     }
 
@@ -170,21 +172,29 @@ final class CallEngine: DatagramEngine, @unchecked Sendable {
     func watch(_ track: LocalTrackID) {
         driver.run { [self] in
             guard !isClosed, !sendable.contains(where: { $0.track == track }) else { return }
-            sendable.append((track, false))
+            sendable.append((track, false, false))
             refreshSending()
         }
     }
 
     func unwatch(_ track: LocalTrackID) { driver.run { self.sendable.removeAll { $0.track == track } } }
 
-    func sendVideo(_ frame: FrameBuffer, isKeyFrame: Bool, track: LocalTrackID, captured: Instant) {
+    /// - Parameter onDrop: called where a frame with a number could not be sent; the others make a key frame follow.
+    func sendVideo(
+        _ frame: FrameBuffer, isKeyFrame: Bool, track: LocalTrackID, captured: Instant, dependency: FrameDependency?,
+        onDrop: @escaping @Sendable (Int64) -> Void
+    ) {
         driver.run { [self] in
             guard !isClosed else { return }
             let now = MonotonicClock.now
             let taken = peer.sendVideo(
-                frame.bytes, isKeyFrame: isKeyFrame, track: track, captured: captured, now: now, into: &batch)
-            // Pictures lean on each other: after one that could not be sent only a key frame makes sense.
-            if !taken { handlers?.event(.keyFrameRequested(track)) }
+                frame.bytes, isKeyFrame: isKeyFrame, track: track, captured: captured, now: now,
+                dependency: dependency, into: &batch)
+            // Pictures lean on each other: after one that could not be sent only a key frame makes sense, or one that is
+            // known not to lean on it.
+            if !taken {
+                if let dependency { onDrop(dependency.number) } else { handlers?.event(.keyFrameRequested(track)) }
+            }
             finish(now: now)
         }
     }

@@ -1,0 +1,68 @@
+import PetrelCore
+import PetrelLab
+import PetrelMedia
+import PetrelPeer
+import PetrelScenario
+import Testing
+
+/// Lost frames are left out by frames that do not lean on them, instead of waiting for key frames.
+@Suite struct ReferenceRecoveryTests {
+    private struct Outcome {
+        var freezes = 0
+        var longestGap = 0.0
+        var shown = 0
+        var keyFrames = 0
+        var requests: UInt64 = 0
+        var errors = 0
+        var p95 = 0.0
+        var stamps: [Int?] = []
+    }
+
+    private func call(_ link: String, references: Bool, seed: UInt64, seconds: Double) throws -> Outcome {
+        var configuration = try VirtualCallConfiguration(link: link)
+        configuration.duration = .seconds(seconds)
+        configuration.video = .testCard(width: 320, height: 180, framesPerSecond: 30)
+        configuration.hasAudio = false
+        configuration.seed = seed
+        configuration.usesFrameReferences = references
+        let call = try VirtualCall(configuration)
+        let result = call.run()
+        var outcome = Outcome()
+        for (direction, sender) in [
+            (result.callerToCallee, call.callerPeer), (result.calleeToCaller, call.calleePeer),
+        ] {
+            outcome.freezes += direction.freezes
+            outcome.errors += direction.decoderErrors
+            outcome.shown += direction.pictures.count
+            outcome.keyFrames += direction.keyFramesSent
+            outcome.requests += sender.statistics(now: .zero).outbound.reduce(0) { $0 + $1.counts.plisReceived }
+            let times = direction.pictures.map(\.rendered)
+            for (first, second) in zip(times, times.dropFirst()) {
+                outcome.longestGap = max(outcome.longestGap, (second - first).milliseconds)
+            }
+            let late = direction.videoLatencies.map(\.milliseconds).sorted()
+            outcome.p95 = max(outcome.p95, late.isEmpty ? 0 : late[late.count * 95 / 100])
+            outcome.stamps += direction.pictures.map(\.stamp)
+        }
+        return outcome
+    }
+
+    @Test(arguments: [
+        "delay=50,loss=10", "delay=50,loss=30", "delay=50,ge=10,burst=8", "delay=50,ge=30,burst=8", "delay=50,outage=4+0.5",
+        "delay=50,ge=5,burstms=120",
+    ])
+    func lostFramesAreLeftOut(link: String) throws {
+        let before = try call(link, references: false, seed: 3, seconds: 10)
+        let after = try call(link, references: true, seed: 3, seconds: 10)
+        for (name, outcome) in [("without", before), ("with", after)] {
+            print(
+                "\(link) \(name) references: \(outcome.freezes) freezes, longest gap \(Int(outcome.longestGap)) ms, "
+                    + "\(outcome.shown) shown, \(outcome.keyFrames) key frames, \(outcome.requests) asked for, "
+                    + "P95 \(Int(outcome.p95)) ms")
+        }
+        #expect(after.errors == 0)
+        #expect(after.stamps.allSatisfy { $0 != nil }, "every picture shown is whole")
+        #expect(after.keyFrames <= before.keyFrames)
+        #expect(after.longestGap <= before.longestGap + 50)
+    }
+}
