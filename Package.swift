@@ -125,6 +125,7 @@ let package = Package(
             name: "CVPX", pkgConfig: "vpx", providers: [.apt(["libvpx-dev"]), .brew(["libvpx"])]),
         .target(name: "CPetrelSecurity", dependencies: ["COpenSSL", "CSRTP"]),
         .target(name: "CPetrelCodecs", dependencies: ["COpus", "CVPX"]),
+        .target(name: "CPetrelMedia"),
 
         // L1 values
         room("PetrelCore"),
@@ -135,7 +136,7 @@ let package = Package(
         room("PetrelSecurity", ["PetrelCore", "PetrelWire", "CPetrelSecurity", "COpenSSL", "CSRTP"]),
         room("PetrelICE", ["PetrelCore", "PetrelWire", "PetrelSDP", "PetrelSecurity"]),
         room("PetrelCongestion", ["PetrelCore", "PetrelWire"]),
-        room("PetrelMedia", ["PetrelCore", "PetrelWire", "PetrelCongestion"]),
+        room("PetrelMedia", ["PetrelCore", "PetrelWire", "PetrelCongestion", "CPetrelMedia"]),
         room("PetrelCodecs", ["PetrelCore", "PetrelWire", "CPetrelCodecs", "COpus", "CVPX"]),
 
         // L3 engines

@@ -255,7 +255,7 @@ actor PeerSession {
         counters.packetsSent = sum(statistics.outbound) { $0.packetsSent + $0.retransmittedPacketsSent }
         counters.audioMediaBytes = sum(audio) { $0.mediaBytes }
         counters.videoMediaBytes = sum(video) { $0.mediaBytes }
-        counters.videoPayloadBytes = sum(video) { $0.bytesSent + $0.retransmittedBytesSent }
+        counters.videoPayloadBytes = sum(video) { $0.bytesSent + $0.retransmittedBytesSent + $0.repairBytesSent }
         counters.datagramsSent = Int(clamping: statistics.transport.packetsSent)
         counters.wireBytes = Int(clamping: statistics.transport.bytesSent)
         counters.nacks = sum(video) { $0.nackCount }
@@ -263,7 +263,7 @@ actor PeerSession {
         counters.plis = sum(video) { $0.pliCount + $0.firCount }
         // The sender's count holds what it sent again; W3C counts that apart only when it came as RTX.
         counters.packetsReceived = sum(statistics.inbound) { $0.packetsReceived + $0.retransmittedPacketsReceived }
-        counters.fecRecovered = 0
+        counters.fecRecovered = sum(statistics.inbound) { $0.packetsRecovered }
         counters.rtxRecovered = sum(statistics.inbound) { $0.retransmittedPacketsReceived }
         let heard = statistics.inbound.filter { $0.kind == "audio" }
         counters.audioBytesReceived = sum(heard) { $0.bytesReceived }

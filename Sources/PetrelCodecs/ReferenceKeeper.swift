@@ -80,8 +80,9 @@ public struct ReferenceKeeper: Sendable {
     /// - Parameters:
     ///   - newest: the number of the newest frame it has decoded.
     ///   - earlier: bit `i` stands for the frame `newest - 1 - i`: decoded, or passed over for good.
+    ///   - count: how many bits of `earlier` mean something, 0...64.
     ///   - now: when that was heard.
-    public mutating func acknowledge(newest: Int64, earlier: UInt64, now: Instant) {
+    public mutating func acknowledge(newest: Int64, earlier: UInt64, count: Int = 64, now: Instant) {
         // What was never sent cannot have been decoded.
         guard let final = entries.last?.number, newest <= final, newest > final - 2 * Self.window else {
             return
@@ -90,9 +91,9 @@ public struct ReferenceKeeper: Sendable {
         for index in entries.indices {
             let behind = newest - entries[index].number
             if behind < 0 { break }
-            if behind == 0 || behind <= 64 && earlier >> UInt64(behind - 1) & 1 == 1 {
+            if behind == 0 || behind <= count && behind <= 64 && earlier >> UInt64(behind - 1) & 1 == 1 {
                 entries[index].fate = .decoded
-            } else if behind <= 64, entries[index].fate == .open {
+            } else if behind <= count, entries[index].fate == .open {
                 // Passed over: it will not be decoded any more.
                 entries[index].fate = .lost
             }

@@ -19,6 +19,8 @@ public struct BandwidthEstimator: Sendable {
     static let growthPerSecond = 1.08
     /// The rate may lie this much above what is really sent and arrives.
     static let acknowledgedHeadroom = 1.5
+    /// And this much above what is sent, where much of that is lost without a queue: otherwise loss would be a ceiling.
+    static let sentHeadroom = 1.15
     /// Feedback silent for so long (while packets are sent) halves the rate.
     static let silence = TimeDelta.milliseconds(1000)
 
@@ -131,7 +133,9 @@ public struct BandwidthEstimator: Sendable {
             } else
             // What was never tried is not known to fit; but nothing is taken away for sending little.
             if let measured = arrived.rate {
-                grown = max(target, min(grown, measured * Self.acknowledgedHeadroom))
+                let sent = measured * (1 / (1 - min(lossRate, 0.8)))
+                let ceiling = max(measured * Self.acknowledgedHeadroom, sent * Self.sentHeadroom)
+                grown = max(target, min(grown, ceiling))
             }
             target = clamp(grown)
         }

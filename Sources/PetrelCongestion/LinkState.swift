@@ -7,6 +7,8 @@ public struct LinkState: Hashable, Sendable {
     public var loss: Double
     /// The share lost over about the last half second, 0...1.
     public var recentLoss: Double
+    /// The share lost over the last five seconds, 0...1: what a steady path loses, with the least noise.
+    public var meanLoss: Double
     /// The mean length of a run of lost packets, in packets of this path, at least 1. Independent losses of share p have
     /// runs of 1/(1-p).
     public var burst: Double
@@ -18,11 +20,12 @@ public struct LinkState: Hashable, Sendable {
     public var samples: Int
 
     public init(
-        loss: Double = 0, recentLoss: Double = 0, burst: Double = 1, packetRate: Double = 0,
+        loss: Double = 0, recentLoss: Double = 0, meanLoss: Double = 0, burst: Double = 1, packetRate: Double = 0,
         roundTrip: TimeDelta = .milliseconds(100), samples: Int = 0
     ) {
         self.loss = loss
         self.recentLoss = recentLoss
+        self.meanLoss = meanLoss
         self.burst = burst
         self.packetRate = packetRate
         self.roundTrip = roundTrip

@@ -73,8 +73,14 @@ public struct LossEstimator: Sendable {
     /// What is known now.
     public func state(roundTrip: TimeDelta) -> LinkState {
         LinkState(
-            loss: max(recent, badSlot), recentLoss: recent, burst: runs > 0.5 ? max(1, lostPackets / runs) : 1,
+            loss: max(recent, badSlot), recentLoss: recent, meanLoss: mean,
+            burst: runs > 0.5 ? max(1, lostPackets / runs) : 1,
             packetRate: packetRate, roundTrip: roundTrip, samples: samples)
+    }
+
+    private var mean: Double {
+        let packets = ring.reduce(0) { $0 + $1.packets }
+        return packets > 0 ? Double(ring.reduce(0) { $0 + $1.lost }) / Double(packets) : 0
     }
 
     /// The 80th percentile of the slots that have enough packets.

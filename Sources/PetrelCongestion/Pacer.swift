@@ -20,9 +20,12 @@ public struct Pacer: Sendable {
         public var bytes: Int32
         /// When it began to wait.
         public var enqueued: Instant
+        /// A packet of the repair code, written when it leaves; ``sequence`` is the last packet it covers.
+        public var isRepair: Bool
 
-        public init(stream: Int32, sequence: Int64, bytes: Int32, enqueued: Instant) {
+        public init(stream: Int32, sequence: Int64, bytes: Int32, enqueued: Instant, isRepair: Bool = false) {
             (self.stream, self.sequence, self.bytes, self.enqueued) = (stream, sequence, bytes, enqueued)
+            self.isRepair = isRepair
         }
     }
 

@@ -20,6 +20,9 @@ public enum DropReason: UInt8, Error, CaseIterable, Sendable {
     case rtcpMalformed, rtcpUnknownSource, rtcpImplausible
     // Media
     case frameTooLarge, frameIncomplete, bufferFull, decoderError, pictureTooLarge
+    // Repair packets of the sliding-window code: not well formed or beyond belief, of packets long gone, nothing new in
+    // it, against what is known, more of them than there is room for; repair asked for that nothing justifies
+    case repairMalformed, repairTooOld, repairNotNeeded, repairInconsistent, repairFull, repairUnjustified
     // Egress
     case egressFull, sendQueueFull, sendFailed
 }

@@ -26,11 +26,13 @@ public final class ReceiveStream {
     public let clockRate: Int32
     /// What the receiver reports say (RFC 3550 section 6.4.1), and what else is counted.
     public private(set) var reception: ReceiveStatistics
-    public private(set) var statistics = ReceiveCounters()
+    public internal(set) var statistics = ReceiveCounters()
     /// Whether NACK was negotiated.
     public var asksForMissing = false
     /// Whether PLI was negotiated.
     public var asksForKeyFrames = false
+    /// The sliding-window repair code, where it was negotiated: it takes the place of requests.
+    public private(set) var repair: RepairDecoder?
 
     /// A jump of the sequence number beyond this needs a second packet to be believed (RFC 3550 appendix A.1).
     static let largestJump: Int64 = 3000
@@ -52,6 +54,9 @@ public final class ReceiveStream {
     private var blockedSince: Instant?
     private var keyFrameAsked: Instant?
     private var clock: (ntp: NTPTime, timestamp: Int64)?
+    private var lastCapture: (ntp: NTPTime, timestamp: Int64)?
+    var repairReports = RepairReportClock()
+    var arrivalLoss = ArrivalLoss()
     /// The last sender report: the middle of its NTP time and when it arrived, for LSR and DLSR.
     public private(set) var lastSenderReport: (compact: UInt32, arrival: Instant)?
 
@@ -82,7 +87,7 @@ public final class ReceiveStream {
         reception.received(
             sequence: sequence, timestamp: header.timestamp, headerBytes: header.headerLength,
             payloadBytes: header.payloadLength, isRepair: isRepair, now: now)
-        if isRepair { statistics.retransmittedPacketsReceived &+= 1 }
+        if isRepair, repair == nil { statistics.retransmittedPacketsReceived &+= 1 }
         return (sequence, timestamps.unwrap(header.timestamp))
     }
 
@@ -95,6 +100,16 @@ public final class ReceiveStream {
         nacks.reset()
         assembler = VideoAssembler()
         clock = nil
+        lastCapture = nil
+        repair?.reset()
+        arrivalLoss = ArrivalLoss()
+    }
+
+    /// Begins or ends the use of the repair code; requests for missing packets end where it begins.
+    public func useRepair(_ isUsed: Bool) {
+        guard isUsed != (repair != nil) else { return }
+        repair = isUsed ? RepairDecoder() : nil
+        if isUsed { nacks.reset() }
     }
 
     /// Takes in one audio packet.
@@ -124,8 +139,8 @@ public final class ReceiveStream {
         if header.payloadLength > 0 {
             let (descriptor, length) = try VP8PayloadDescriptor.parse(described.bytes)
             descriptorLength = length
+            pictureID = descriptor.pictureID
             startsFrame = descriptor.startsFrame
-            if descriptor.hasLongPictureID { pictureID = descriptor.pictureID }
             // The lowest bit of a frame says that it is not a key frame (RFC 6386 section 9.1).
             if startsFrame, length < described.count { isKeyFrame = described[length] & 1 == 0 }
         }
@@ -141,10 +156,10 @@ public final class ReceiveStream {
         }
         let note = VideoPacketNote(
             sequence: place.sequence, timestamp: place.timestamp, marker: header.marker, startsFrame: startsFrame,
-            isKeyFrame: isKeyFrame, isPadding: header.payloadLength == 0, isRepaired: isRepair,
-            captureTime: captureTime(extensions, place.timestamp), arrival: now, pictureID: pictureID,
-            references: extensions.frameReferences)
+            isKeyFrame: isKeyFrame, pictureID: pictureID, isPadding: header.payloadLength == 0, isRepaired: isRepair,
+            captureTime: captureTime(extensions, place.timestamp), arrival: now, references: extensions.frameReferences)
         newest = place.sequence
+        if !isRepair { arrivalLoss.received(place.sequence, now: now) }
         if case .drop(let reason) = assembler.insert(note, payload: payload) { throw reason }
     }
 
@@ -154,18 +169,24 @@ public final class ReceiveStream {
     /// The next whole frame in order; to be called until it answers nothing.
     public func nextFrame(now: Instant) -> EncodedVideoFrame? {
         let frame = assembler.nextFrame(pool: &pool, arrived: newest, now: now)
-        if let frame {
+        if var frame {
+            if repair != nil { frame.repairDelay = arrivalLoss.playoutDelay }
             statistics.framesReceived &+= 1
             if frame.isKeyFrame { statistics.keyFramesReceived &+= 1 }
             if frame.repairedPackets > 0 { statistics.framesRepaired &+= 1 }
-            if let waiting = assembler.waitingFor { nacks.forget(before: waiting) }
+            if let waiting = assembler.waitingFor {
+                nacks.forget(before: waiting)
+                repair?.forget(before: UInt16(truncatingIfNeeded: waiting))
+            }
             blockedSince = nil
+            if let picture = frame.pictureID { repairReports.delivered(picture) }
+            return frame
         } else if assembler.isAdrift || assembler.isBlocked(highest: reception.highestSequence) {
             blockedSince = blockedSince ?? now
         } else {
             blockedSince = nil
         }
-        return frame
+        return nil
     }
 
     /// The decoder could not use what it got.
@@ -180,7 +201,14 @@ public final class ReceiveStream {
 
     /// The sender's wall clock at capture: as the packet says, or by the last sender report.
     private func captureTime(_ extensions: RTPExtensions, _ timestamp: Int64) -> NTPTime? {
-        if let stamped = extensions.absCaptureTime { return stamped.captureTime }
+        if let stamped = extensions.absCaptureTime {
+            lastCapture = (stamped.captureTime, timestamp)
+            return stamped.captureTime
+        }
+        // What repair brings back has no extensions: its neighbours tell.
+        if let last = lastCapture {
+            return last.ntp.advanced(by: MediaTime(ticks: timestamp &- last.timestamp, clockRate: clockRate).delta)
+        }
         guard let clock else { return nil }
         return clock.ntp.advanced(by: MediaTime(ticks: timestamp &- clock.timestamp, clockRate: clockRate).delta)
     }
@@ -195,7 +223,8 @@ public final class ReceiveStream {
     private var acknowledged: (newest: UInt16, at: Instant)?
 
     private func acknowledgementDue() -> Instant {
-        guard kind == .video, assembler.knowsReferences, let newest = assembler.decoded.newest else {
+        // The repair code's reports say the same.
+        guard kind == .video, repair == nil, assembler.knowsReferences, let newest = assembler.decoded.newest else {
             return .distantFuture
         }
         guard let acknowledged else { return .zero }
@@ -243,7 +272,7 @@ public final class ReceiveStream {
 
     /// When ``collectMissing(now:roundTrip:into:)`` or ``wantsKeyFrame(now:roundTrip:)`` has something to say.
     public func nextDeadline(roundTrip: TimeDelta) -> Instant {
-        var deadline = Instant.distantFuture
+        var deadline = repair == nil ? Instant.distantFuture : repairReports.next
         if asksForMissing { deadline = nacks.nextDeadline(roundTrip: roundTrip) }
         if asksForKeyFrames, kind == .video { deadline = min(deadline, max(keyFrameDue(roundTrip), .zero)) }
         deadline = min(deadline, acknowledgementDue())
@@ -264,6 +293,9 @@ public struct ReceiveCounters: Hashable, Sendable {
     /// Frames of which at least one packet had to be sent again.
     public var framesRepaired: UInt64 = 0
     public var retransmittedPacketsReceived: UInt64 = 0
+    /// Packets that repair codes brought back, and the repair packets that came (fecPacketsReceived).
+    public var packetsRecovered: UInt64 = 0
+    public var fecPacketsReceived: UInt64 = 0
     public var packetsRequested: UInt64 = 0
     public var nacksSent: UInt64 = 0
     public var plisSent: UInt64 = 0

@@ -10,14 +10,18 @@ public struct SendParameters: Hashable, Sendable {
     public var payloadType: UInt8
     /// The payload type of retransmissions (RFC 4588); nil where they were not negotiated.
     public var rtxPayloadType: UInt8?
+    /// The payload type of the sliding-window repair code; nil where it was not negotiated.
+    public var repairPayloadType: UInt8?
     public var extensions: RTPExtensionMap
     public var mid: String?
 
     public init(
-        payloadType: UInt8, rtxPayloadType: UInt8? = nil, extensions: RTPExtensionMap = .none, mid: String? = nil
+        payloadType: UInt8, rtxPayloadType: UInt8? = nil, repairPayloadType: UInt8? = nil,
+        extensions: RTPExtensionMap = .none, mid: String? = nil
     ) {
         self.payloadType = payloadType
         self.rtxPayloadType = rtxPayloadType
+        self.repairPayloadType = repairPayloadType
         self.extensions = extensions
         self.mid = mid
     }
@@ -28,10 +32,12 @@ public struct SendParameters: Hashable, Sendable {
 /// Packets are written once, whole, into the history; on release they are copied into the datagram slot, where the
 /// time of sending and the transport-wide number are filled in. Nothing here allocates per packet.
 public final class SendStream {
-    /// What is sent, its source and that of its retransmissions, and the ticks per second of its timestamps.
+    /// What is sent, its source, those of its retransmissions and of its repair packets, and the ticks per second of its
+    /// timestamps.
     public let kind: StreamKind
     public let ssrc: UInt32
     public let rtxSSRC: UInt32?
+    public let repairSSRC: UInt32?
     public let clockRate: Int32
     /// What was negotiated.
     public private(set) var parameters: SendParameters
@@ -48,21 +54,27 @@ public final class SendStream {
     /// A packet is not sent again within this share of the round trip: the first repeat is still on its way.
     static let repeatHoldOff = 0.9
 
-    private var history: PacketHistory
-    private var nextSequence: Int64
+    var history: PacketHistory
+    private(set) var nextSequence: Int64
+    var ledger: RepairLedger
+    let repairHead = SlotMemory(count: 1, slotSize: 64)
     private var nextRTXSequence: UInt16
     private let timestampOffset: UInt32
     private var pictureID: UInt16
     /// The number of the frame that ``pictureID`` belongs to, where frames have numbers.
     private var newestFrame: Int64?
-    private var midToken: ShortToken?
-    private var lastCapture: (time: Instant, timestamp: UInt32)?
+    private(set) var midToken: ShortToken?
+    private(set) var lastCapture: (time: Instant, timestamp: UInt32)?
 
     /// Creates a stream with a random first sequence number and timestamp, where `start` does not give them.
-    public init(kind: StreamKind, ssrc: UInt32, rtxSSRC: UInt32?, random: inout RandomSource, start: Start? = nil) {
+    public init(
+        kind: StreamKind, ssrc: UInt32, rtxSSRC: UInt32?, repairSSRC: UInt32? = nil, random: inout RandomSource,
+        start: Start? = nil
+    ) {
         self.kind = kind
         self.ssrc = ssrc
         self.rtxSSRC = rtxSSRC
+        self.repairSSRC = repairSSRC
         clockRate = kind == .audio ? 48_000 : 90_000
         history = PacketHistory(capacity: kind == .audio ? Self.audioHistory : Self.videoHistory)
         // Below 2^15, so that losses at the very start cannot be taken for a wrap (RFC 3711 section 3.3.1).
@@ -70,6 +82,7 @@ public final class SendStream {
         nextRTXSequence = UInt16(truncatingIfNeeded: random.next() & 0x7FFF)
         timestampOffset = start?.timestamp ?? UInt32(truncatingIfNeeded: random.next())
         pictureID = UInt16(truncatingIfNeeded: random.next() & 0x7FFF)
+        ledger = RepairLedger(firstNumber: repairSSRC == nil ? 0 : UInt16(truncatingIfNeeded: random.next() & 0x7FFF))
         parameters = SendParameters(payloadType: 0)
     }
 
@@ -108,7 +121,8 @@ public final class SendStream {
         extensions.frameReferences = dependency?.references
         let overhead =
             RTPHeader.writtenLength(extensions: extensions, map: parameters.extensions)
-            + VP8PayloadDescriptor.maximumLength + RTX.originalSequenceNumberLength + Self.cipherOverhead
+            + VP8PayloadDescriptor.maximumLength + Self.cipherOverhead
+            + (usesRepairCode ? Self.repairOverhead : RTX.originalSequenceNumberLength)
         let room = Self.maximumDatagram - overhead
         let packets = (frame.count + room - 1) / room
         guard packets < history.capacity else { return nil }
@@ -258,6 +272,12 @@ public final class SendStream {
         return sequence
     }
 
+    func countRepair(header: Int, payload: Int) {
+        statistics.repairPackets &+= 1
+        statistics.repairBytes &+= UInt64(payload)
+        statistics.headerBytesSent &+= UInt64(header)
+    }
+
     /// Frames that the history could not take, or that were dropped before packetisation.
     public func countDroppedFrame() { statistics.framesDropped &+= 1 }
     public func countKeyFrame() { statistics.keyFramesSent &+= 1 }
@@ -287,6 +307,9 @@ public struct SendStatistics: Hashable, Sendable {
     public var framesDropped: UInt64 = 0
     public var retransmittedPackets: UInt64 = 0
     public var retransmittedBytes: UInt64 = 0
+    /// Packets of the repair code, and their payload bytes.
+    public var repairPackets: UInt64 = 0
+    public var repairBytes: UInt64 = 0
     public var packetsRequested: UInt64 = 0
     public var nacksReceived: UInt64 = 0
     public var plisReceived: UInt64 = 0

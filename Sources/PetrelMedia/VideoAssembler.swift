@@ -13,6 +13,8 @@ public struct VideoPacketNote: Sendable {
     public var startsFrame: Bool
     /// In a first packet: the frame is a key frame.
     public var isKeyFrame: Bool
+    /// The picture id of its frame (RFC 7741), where it has one.
+    public var pictureID: UInt16?
     /// A packet without payload: it only fills its place in the sequence.
     public var isPadding: Bool
     /// Sent again on request (RTX).
@@ -20,14 +22,12 @@ public struct VideoPacketNote: Sendable {
     /// The sender's capture time, where the packet carries it.
     public var captureTime: NTPTime?
     public var arrival: Instant
-    /// The picture id of its frame (RFC 7741 section 4.2), and which frames that leans on; nil where the packet does not
-    /// say.
-    public var pictureID: UInt16?
+    /// Which frames its frame leans on; nil where the packet does not say.
     public var references: FrameReferences?
 
     public init(
-        sequence: Int64, timestamp: Int64, marker: Bool, startsFrame: Bool, isKeyFrame: Bool, isPadding: Bool,
-        isRepaired: Bool, captureTime: NTPTime?, arrival: Instant, pictureID: UInt16? = nil,
+        sequence: Int64, timestamp: Int64, marker: Bool, startsFrame: Bool, isKeyFrame: Bool,
+        pictureID: UInt16? = nil, isPadding: Bool, isRepaired: Bool, captureTime: NTPTime?, arrival: Instant,
         references: FrameReferences? = nil
     ) {
         self.sequence = sequence
@@ -57,6 +57,11 @@ public struct EncodedVideoFrame: Sendable {
     /// Packets it came in, and how many of them were sent again.
     public var packets: Int
     public var repairedPackets: Int
+    /// The picture id (RFC 7741), where it has one.
+    public var pictureID: UInt16?
+    /// What the frames of this stream should wait for repair, beyond the fastest arrival; zero where nothing is lost or
+    /// nothing but requests repairs it.
+    public var repairDelay = TimeDelta.zero
 }
 
 /// Puts packets back together to frames, in order, and hands out only what can be decoded.
@@ -160,10 +165,13 @@ public struct VideoAssembler: ~Copyable {
     }
 
     /// Whether everything that a frame leans on was handed out, as far as its packets tell.
-    private func isDecodable(_ first: VideoPacketNote) -> Bool {
+    private func isDecodable(_ first: VideoPacketNote, in range: ClosedRange<Int64>, mayJump: Bool) -> Bool {
         if first.isKeyFrame { return true }
         guard !needsKeyFrame else { return false }
-        guard let id = first.pictureID, let references = first.references else { return !isAdrift }
+        // Every packet says it, but for those that were brought back by a code that keeps no header extensions.
+        guard range.count <= Self.maximumFramePackets, let id = first.pictureID,
+            let references = range.lazy.compactMap({ self.note($0)?.references }).first
+        else { return !mayJump && !isAdrift }
         return references.count > 0 && decoded.contains(references, of: id)
     }
 
@@ -195,7 +203,7 @@ public struct VideoAssembler: ~Copyable {
                 needsKeyFrame = true
                 continue
             }
-            guard isDecodable(first) else {
+            guard isDecodable(first, in: start...cursor, mayJump: false) else {
                 if framesAssembled > 0 { framesDropped &+= 1 }
                 isAdrift = !needsKeyFrame
                 continue
@@ -217,7 +225,7 @@ public struct VideoAssembler: ~Copyable {
             start -= 1
         }
         guard let first = note(start), first.startsFrame, first.timestamp == arrived.timestamp,
-            first.isKeyFrame || first.references != nil && isDecodable(first)
+            first.isKeyFrame || knowsReferences
         else {
             return nil
         }
@@ -227,7 +235,9 @@ public struct VideoAssembler: ~Copyable {
         {
             end += 1
         }
-        guard let last = note(end), last.marker, last.timestamp == arrived.timestamp else { return nil }
+        guard let last = note(end), last.marker, last.timestamp == arrived.timestamp,
+            isDecodable(first, in: start...end, mayJump: true)
+        else { return nil }
         framesDropped &+= 1
         if !first.isKeyFrame { framesRecovered &+= 1 }
         let frame = take(start...end, first: first, pool: &pool, now: now)
@@ -268,6 +278,7 @@ public struct VideoAssembler: ~Copyable {
         if first.isKeyFrame { keyFrames &+= 1 }
         return EncodedVideoFrame(
             payload: payload, isKeyFrame: first.isKeyFrame, timestamp: first.timestamp, captureTime: first.captureTime,
-            firstArrival: firstArrival, completed: now, packets: range.count, repairedPackets: repaired)
+            firstArrival: firstArrival, completed: now, packets: range.count, repairedPackets: repaired,
+            pictureID: first.pictureID)
     }
 }

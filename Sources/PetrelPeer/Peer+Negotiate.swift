@@ -15,9 +15,11 @@ extension Peer {
     /// - Throws: ``SDPError`` where the name is not fit for a session description.
     public func addTrack(_ kind: StreamKind, streamID: String) throws(SDPError) -> LocalTrackID {
         let ssrc = freshSSRC()
-        let rtxSSRC = kind == .video ? freshSSRC(except: ssrc) : nil
+        let rtxSSRC = kind == .video ? freshSSRC(except: [ssrc]) : nil
+        let repairSSRC = kind == .video ? freshSSRC(except: [ssrc, rtxSSRC ?? 0]) : nil
         let trackID = LocalTransport.randomName(16, using: &random)
-        let track = try LocalTrack(streamID: streamID, trackID: trackID, ssrc: ssrc, rtxSSRC: rtxSSRC, cname: cname)
+        let track = try LocalTrack(
+            streamID: streamID, trackID: trackID, ssrc: ssrc, rtxSSRC: rtxSSRC, repairSSRC: repairSSRC, cname: cname)
         let mediaKind: MediaKind = kind == .audio ? .audio : .video
         let transceiver: Int
         if let waiting = negotiator.transceivers.first(where: {
@@ -31,7 +33,8 @@ extension Peer {
             transceiver = try negotiator.addTransceiver(mediaKind, direction: .sendrecv, track: track)
         }
         let stream = SendStream(
-            kind: kind, ssrc: ssrc, rtxSSRC: rtxSSRC, random: &random, start: configuration.streamStart)
+            kind: kind, ssrc: ssrc, rtxSSRC: rtxSSRC, repairSSRC: repairSSRC, random: &random,
+            start: configuration.streamStart)
         let id = LocalTrackID(number: senders.count)
         senders.append(Sender(id: id, stream: stream, transceiver: transceiver))
         return id
@@ -62,13 +65,11 @@ extension Peer {
     /// Whether something was added or removed that the other side does not know of yet.
     public var needsNegotiation: Bool { negotiator.needsNegotiation }
 
-    private func freshSSRC(except other: UInt32? = nil) -> UInt32 {
+    private func freshSSRC(except others: [UInt32] = []) -> UInt32 {
         while true {
             let ssrc = UInt32(truncatingIfNeeded: random.next())
             // Zero means "none" in feedback (RFC 4585), and no two streams of one key may share a source.
-            if ssrc != 0, ssrc != other, sources[ssrc] == nil,
-                !senders.contains(where: { $0.stream.ssrc == ssrc || $0.stream.rtxSSRC == ssrc })
-            {
+            if ssrc != 0, !others.contains(ssrc), sources[ssrc] == nil, !isOurs(ssrc) {
                 return ssrc
             }
         }
@@ -277,6 +278,9 @@ extension Peer {
             if let rtx = codec.rtxPayloadType, payloads[rtx] == nil {
                 payloads[rtx] = PayloadTable.Entry(section: section.index, original: codec.payloadType)
             }
+            if let repair = codec.repairPayloadType, payloads[repair] == nil {
+                payloads[repair] = PayloadTable.Entry(section: section.index, original: nil, isRepairCode: true)
+            }
         }
         applySending(section)
         applyReceiving(section, now: now)
@@ -295,10 +299,11 @@ extension Peer {
             if !codec.feedback.contains(.transportCC) { map.transportSequenceNumber = 0 }
             senders[index].stream.configure(
                 SendParameters(
-                    payloadType: codec.payloadType, rtxPayloadType: codec.rtxPayloadType, extensions: map,
-                    mid: section.mid))
+                    payloadType: codec.payloadType, rtxPayloadType: codec.rtxPayloadType,
+                    repairPayloadType: codec.repairPayloadType, extensions: map, mid: section.mid))
             senders[index].isActive = true
-            senders[index].acceptsNack = codec.feedback.contains(.nack)
+            // The repair code takes the place of requests: the two would pay for the same loss twice.
+            senders[index].acceptsNack = codec.feedback.contains(.nack) && !senders[index].stream.usesRepairCode
         }
     }
 
@@ -311,9 +316,7 @@ extension Peer {
         // Announced sources are bound now, so that their first packet needs neither MID nor a unique payload type.
         for source in section.remoteSources {
             if let known = sources[source.ssrc] {
-                if case .media(let index) = known, let rtx = source.rtxSSRC {
-                    _ = sources.bind(rtx, to: .repair(index))
-                }
+                if case .media(let index) = known { bindRepair(of: source, to: index) }
                 continue
             }
             guard !isOurs(source.ssrc) else {
@@ -321,7 +324,7 @@ extension Peer {
                 continue
             }
             guard let index = try? addReceiver(ssrc: source.ssrc, section: section.index, now: now) else { continue }
-            if let rtx = source.rtxSSRC { _ = sources.bind(rtx, to: .repair(index)) }
+            bindRepair(of: source, to: index)
         }
         let announced = Set(section.remoteSources.map(\.ssrc))
         guard !announced.isEmpty else { return }
@@ -331,14 +334,23 @@ extension Peer {
         }
     }
 
+    private func bindRepair(of source: RemoteSource, to index: Int) {
+        if let rtx = source.rtxSSRC { _ = sources.bind(rtx, to: .repair(index)) }
+        if let code = source.repairSSRC { _ = sources.bind(code, to: .code(index)) }
+    }
+
     func isOurs(_ ssrc: UInt32) -> Bool {
-        senders.contains { $0.stream.ssrc == ssrc || $0.stream.rtxSSRC == ssrc }
+        senders.contains {
+            $0.stream.ssrc == ssrc || $0.stream.rtxSSRC == ssrc || $0.stream.repairSSRC == ssrc
+        }
     }
 
     func configure(_ stream: ReceiveStream, _ section: NegotiatedSection) {
         let feedback = section.receiveCodecs.first?.feedback ?? []
         // Audio that is asked for again comes too late for its short buffer.
-        stream.asksForMissing = feedback.contains(.nack) && stream.kind == .video
+        let hasRepair = section.receiveCodecs.first?.repairPayloadType != nil && stream.kind == .video
+        stream.useRepair(hasRepair)
+        stream.asksForMissing = feedback.contains(.nack) && stream.kind == .video && !hasRepair
         stream.asksForKeyFrames = feedback.contains(.pli)
     }
 

@@ -137,6 +137,11 @@ extension Peer {
         switch role {
         case .media(let index):
             try deliver(packet, header: header, extensions: extensions, to: index, isRepair: false, now: now)
+            recover(index, packet, header, now: now)
+        case .code(let index):
+            receivers[index].lastPacket = now
+            defer { deliverRecovered(index, now: now) }
+            try receivers[index].stream.receiveRepair(packet, header: header, now: now)
         case .repair(let index):
             guard let original = payload.original else { throw .rtxWithoutOriginal }
             let slot = scratch.slot(0)
@@ -149,6 +154,30 @@ extension Peer {
             let inner = UnsafeRawBufferPointer(rebasing: slot[..<length])
             let innerHeader = try RTPHeader(parsing: inner.bytes)
             try deliver(inner, header: innerHeader, extensions: extensions, to: index, isRepair: true, now: now)
+        }
+    }
+
+    /// Lets the repair code see a media packet, and delivers what follows from it.
+    private func recover(_ index: Int, _ packet: UnsafeRawBufferPointer, _ header: RTPHeader, now: Instant) {
+        guard receivers[index].stream.repair != nil else { return }
+        receivers[index].stream.noteForRepair(packet, header: header, now: now)
+        deliverRecovered(index, now: now)
+    }
+
+    /// What the repair code brought back goes through the door of what came by itself: header, payload type and payload
+    /// are looked at again.
+    private func deliverRecovered(_ index: Int, now: Instant) {
+        let slot = scratch.slot(0)
+        let stream = receivers[index].stream
+        while let length = stream.nextRecovered(into: slot) {
+            let packet = UnsafeRawBufferPointer(rebasing: slot[..<length])
+            do throws(DropReason) {
+                let header = try RTPHeader(parsing: packet.bytes)
+                guard let payload = payloads[header.payloadType], payload.original == nil, !payload.isRepairCode,
+                    payload.section == receivers[index].section
+                else { throw .rtpUnknownPayloadType }
+                try deliver(packet, header: header, extensions: RTPExtensions(), to: index, isRepair: true, now: now)
+            } catch { drops.count(error) }
         }
     }
 
@@ -197,8 +226,9 @@ extension Peer {
         if let known = sources[header.ssrc] {
             // A source that changes from media to retransmissions or back is not believed.
             switch known {
-            case .media where payload.original == nil: return known
+            case .media where payload.original == nil && !payload.isRepairCode: return known
             case .repair where payload.original != nil: return known
+            case .code where payload.isRepairCode: return known
             default: return nil
             }
         }
@@ -211,11 +241,12 @@ extension Peer {
             guard kind(ofSection: named) == kind(ofSection: section) else { throw .rtpUnknownPayloadType }
             section = named
         }
-        if payload.original != nil {
+        if payload.original != nil || payload.isRepairCode {
             // Retransmissions bind to the newest source of their section: there is nothing else they can repair.
             guard let index = receivers.lastIndex(where: { $0.section == section && !$0.hasEnded }) else { return nil }
-            guard sources.bind(header.ssrc, to: .repair(index)) else { throw .rtpSourceLimit }
-            return .repair(index)
+            let role: SourceTable.Role = payload.isRepairCode ? .code(index) : .repair(index)
+            guard sources.bind(header.ssrc, to: role) else { throw .rtpSourceLimit }
+            return role
         }
         return .media(try addReceiver(ssrc: header.ssrc, section: section, now: now))
     }

@@ -115,26 +115,33 @@ extension Peer {
             estimator.receive(remoteEstimate: estimate.rate, isAlone: !numbersPackets)
             noteRepairRate(now: now)
             applyRate()
-        case .application(let packet):
-            if let said = FrameAcknowledgement(packet) { apply(said) }
+        case .application(let application):
+            if let said = FrameAcknowledgement(application) { apply(said) } else { apply(application, now: now) }
         case .sourceDescription, .unknown:
             break
         }
     }
 
     private func apply(_ said: FrameAcknowledgement) {
-        guard let index = sender(said.mediaSSRC), usesFrameReferences(senders[index].id) else {
-            drops.count(.rtcpUnknownSource)
-            return
-        }
+        guard let index = sender(said.mediaSSRC) else { return drops.count(.rtcpUnknownSource) }
+        acknowledge(sender: index, newest: said.newest, earlier: said.earlier, count: 64)
+    }
+
+    /// What the other side has decoded, however it says so.
+    func acknowledge(sender index: Int, newest: UInt16, earlier: UInt64, count: Int) {
         // What was never sent is not believed.
-        guard let number = senders[index].stream.frameNumber(pictureID: said.newest) else { return }
+        guard usesFrameReferences(senders[index].id),
+            let number = senders[index].stream.frameNumber(pictureID: newest)
+        else { return }
+        let patience =
+            senders[index].stream.usesRepairCode
+            ? roundTripTime + repairControl.playoutDelay + .milliseconds(20)
+            : InteropRepairPlan.framePatience(linkState)
         events.append(
             .framesAcknowledged(
                 senders[index].id,
                 AcknowledgedFrames(
-                    newest: number, earlier: said.earlier, roundTrip: roundTripTime,
-                    patience: InteropRepairPlan.framePatience(linkState))))
+                    newest: number, earlier: earlier, count: count, roundTrip: roundTripTime, patience: patience)))
     }
 
     /// Whether packets of ours carry the numbers that transport-wide feedback speaks of.
@@ -142,7 +149,7 @@ extension Peer {
         senders.contains { $0.isActive && $0.stream.parameters.extensions.transportSequenceNumber != 0 }
     }
 
-    private func sender(_ ssrc: UInt32) -> Int? {
+    func sender(_ ssrc: UInt32) -> Int? {
         for index in senders.indices where senders[index].stream.ssrc == ssrc && senders[index].isActive {
             return index
         }
@@ -203,6 +210,9 @@ extension Peer {
         let own = reportingSSRC
         var writer = RTCPWriter()
         for receiver in receivers where !receiver.hasEnded {
+            if let report = receiver.stream.repairReport(roundTrip: roundTripTime, now: now) {
+                append(.application(report.application(from: own)), to: &writer, now: now, into: &out)
+            }
             missing.removeAll(keepingCapacity: true)
             receiver.stream.collectMissing(now: now, roundTrip: roundTripTime, into: &missing)
             if !missing.isEmpty {

@@ -49,7 +49,9 @@ extension Peer {
             guard let length = stream.length(of: sequence) else { continue }
             enqueue(sequence, length: length, sender: track.number, as: .video, now: now)
         }
-        if isKeyFrame, !opening.isDone {
+        if stream.usesRepairCode {
+            protect(sequences, isKeyFrame: isKeyFrame, sender: track.number, now: now)
+        } else if isKeyFrame, !opening.isDone {
             opening.plan(
                 stream: Int32(truncatingIfNeeded: track.number), sequences: sequences,
                 loss: openingLoss, roundTrip: roundTripTime, now: now)
@@ -81,7 +83,7 @@ extension Peer {
     }
 
     /// The loss of the path by what the set-up went through.
-    private var openingLoss: Double {
+    var openingLoss: Double {
         let flights = dtlsRole == .client ? 2 : 1
         var repeats = 0
         if let began = handshakeBegan, let secured = milestones.secured,
@@ -119,13 +121,17 @@ extension Peer {
             let taken = out.append(to: path.remote, from: path.local) { slot in
                 // Each call has its own closure: one that is named first would be put on the heap.
                 let length =
-                    packetClass == .retransmission
-                    ? stream.releaseAgain(item.sequence, into: slot, now: now) {
+                    item.isRepair
+                    ? stream.releaseRepair(through: item.sequence, into: slot, now: now) {
                         sentPackets.append(bytes: $0, as: packetClass, now: now)
                     }
-                    : stream.release(item.sequence, into: slot, now: now) {
-                        sentPackets.append(bytes: $0, as: packetClass, now: now)
-                    }
+                    : packetClass == .retransmission
+                        ? stream.releaseAgain(item.sequence, into: slot, now: now) {
+                            sentPackets.append(bytes: $0, as: packetClass, now: now)
+                        }
+                        : stream.release(item.sequence, into: slot, now: now) {
+                            sentPackets.append(bytes: $0, as: packetClass, now: now)
+                        }
                 guard let length else { return nil }
                 released = true
                 plaintextTap?(UnsafeRawBufferPointer(rebasing: slot[..<length]), path.local, path.remote)
@@ -150,10 +156,15 @@ extension Peer {
 
     /// Repair may take this share of the rate from the encoders: beyond it the picture would vanish for its own sake.
     static let largestRepairShare = 0.5
+    /// The same where the repair code is in use, whose cost is what the measured loss justifies: four fifths of an
+    /// expansion of five.
+    static let largestCodeShare = 1 - 1 / RepairController.largestExpansion
 
     /// Measures what retransmissions take, smoothed over about a second.
     func noteRepairRate(now: Instant) {
-        let bytes = senders.reduce(UInt64(0)) { $0 &+ $1.stream.statistics.retransmittedBytes }
+        let bytes = senders.reduce(UInt64(0)) {
+            $0 &+ $1.stream.statistics.retransmittedBytes &+ $1.stream.statistics.repairBytes
+        }
         guard let last = repairMeasured else {
             repairMeasured = (now, bytes)
             return
@@ -177,7 +188,8 @@ extension Peer {
         pacer.targetRate = estimator.target
         guard senders.contains(where: { $0.isActive && $0.stream.kind == .video }) else { return }
         // Headers, feedback and repair take their share of the path: about six percent at full-sized packets.
-        let repair = min(repairRate, estimator.target * Self.largestRepairShare)
+        let usesCode = senders.contains { $0.isActive && $0.stream.usesRepairCode }
+        let repair = min(repairRate, estimator.target * (usesCode ? Self.largestCodeShare : Self.largestRepairShare))
         let available = max(estimator.target * 0.94 - audioRate - repair, leastRate * 0.5)
         let change = abs(available.kilobitsPerSecond - lastVideoRate.kilobitsPerSecond)
         guard change > 0.03 * lastVideoRate.kilobitsPerSecond else { return }

@@ -75,6 +75,7 @@ public final class Peer {
     var leastRate: DataRate
     var audioRate = DataRate.kilobitsPerSecond(48)
     var opening = OpeningRepair()
+    var repairControl = RepairController()
     var repairRate = DataRate.zero
     var repairMeasured: (at: Instant, bytes: UInt64)?
     var earlyHandshake = EarlyDatagrams()

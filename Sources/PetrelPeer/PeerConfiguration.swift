@@ -73,6 +73,8 @@ public struct AcknowledgedFrames: Hashable, Sendable {
     public var newest: Int64
     /// Bit `i`: the frame `newest - 1 - i`; zero: it was passed over.
     public var earlier: UInt64
+    /// How many bits of ``earlier`` mean something.
+    public var count: Int
     /// The time to the other side and back.
     public var roundTrip: TimeDelta
     /// How long after it was sent a frame that is not among them is worth waiting for.

@@ -1,4 +1,4 @@
-internal import PetrelCongestion
+public import PetrelCongestion
 public import PetrelCore
 public import PetrelICE
 public import PetrelMedia
@@ -55,6 +55,8 @@ public struct PeerStatistics: Sendable {
     /// What the path is thought to carry (availableOutgoingBitrate).
     public var estimate: DataRate
     public var queueDelay: TimeDelta
+    /// What repair of our pictures reckons with, and why.
+    public var repair: RepairController
     public var outbound: [Outbound]
     public var inbound: [Inbound]
     public var milestones: PeerMilestones
@@ -66,7 +68,7 @@ extension Peer {
         PeerStatistics(
             network: network, ice: agent.statistics, drops: drops,
             roundTripTime: roundTrip ?? agent.statistics.currentRoundTripTime, estimate: estimator.target,
-            queueDelay: estimator.queueDelay,
+            queueDelay: estimator.queueDelay, repair: repairControl,
             outbound: senders.filter { $0.isActive || $0.sentAny }.map {
                 PeerStatistics.Outbound(
                     track: $0.id, kind: $0.stream.kind, ssrc: $0.stream.ssrc, counts: $0.stream.statistics)

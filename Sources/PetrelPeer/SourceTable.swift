@@ -8,6 +8,8 @@ struct SourceTable {
         case media(Int)
         /// Retransmissions for the receiver with this index (RFC 4588).
         case repair(Int)
+        /// Packets of the repair code for the receiver with this index.
+        case code(Int)
     }
 
     /// Sources bound at once. A section has one, two with retransmissions; beyond this the oldest silent ones go.
@@ -33,7 +35,9 @@ struct SourceTable {
     }
 
     mutating func removeAll(receiver: Int) {
-        entries.removeAll { $0.role == .media(receiver) || $0.role == .repair(receiver) }
+        entries.removeAll {
+            $0.role == .media(receiver) || $0.role == .repair(receiver) || $0.role == .code(receiver)
+        }
     }
 }
 
@@ -67,6 +71,8 @@ struct PayloadTable {
         var section: Int
         /// For retransmissions, the payload type of the original (apt).
         var original: UInt8?
+        /// A packet of the repair code.
+        var isRepairCode = false
     }
 
     private var entries: [Entry?] = Array(repeating: nil, count: 128)

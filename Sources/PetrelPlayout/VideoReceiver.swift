@@ -17,8 +17,14 @@ public struct VideoReceiver: Sendable {
         /// In bytes.
         public var size: Int
         public var isKeyFrame: Bool
+        /// What frames should wait for repair beyond the fastest arrival.
+        public var repairDelay: TimeDelta
 
-        public init(id: Int64, timestamp: Int64, captureTime: Instant? = nil, size: Int, isKeyFrame: Bool) {
+        public init(
+            id: Int64, timestamp: Int64, captureTime: Instant? = nil, size: Int, isKeyFrame: Bool,
+            repairDelay: TimeDelta = .zero
+        ) {
+            self.repairDelay = repairDelay
             self.id = id
             self.timestamp = timestamp
             self.captureTime = captureTime
@@ -126,6 +132,7 @@ public struct VideoReceiver: Sendable {
             return .drop(.bufferFull)
         }
         lastID = frame.id
+        timeline.setRepairDelay(frame.repairDelay)
         let render = timeline.insert(timestamp: frame.timestamp, size: frame.size, arrival: arrival)
         entries.append(Entry(frame: frame, arrival: arrival, renderTime: render, state: .waiting))
         return .accept

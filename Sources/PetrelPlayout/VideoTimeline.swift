@@ -50,6 +50,8 @@ public struct VideoTimeline: Sendable {
     public let configuration: Configuration
     /// The least delay, set from outside.
     public private(set) var minimumDelay: TimeDelta = .zero
+    /// What frames should wait for repair, whatever lateness was measured.
+    public private(set) var repairDelay: TimeDelta = .zero
     /// The delay applied to the frame inserted last, after the fastest arrival.
     public private(set) var currentDelay: TimeDelta
 
@@ -81,7 +83,9 @@ public struct VideoTimeline: Sendable {
     }
 
     /// The delay the stream needs for itself: lateness and decoding.
-    public var ownDelay: TimeDelta { min(configuration.maximumDelay, jitterDelay + decodeAllowance) }
+    public var ownDelay: TimeDelta {
+        min(configuration.maximumDelay, max(jitterDelay, repairDelay) + decodeAllowance)
+    }
 
     /// The delay aimed for: ``ownDelay``, or ``minimumDelay`` where that is longer.
     public var targetDelay: TimeDelta { max(ownDelay, minimumDelay) }
@@ -90,6 +94,12 @@ public struct VideoTimeline: Sendable {
     /// first frame it applies at once, afterwards the delay moves there at the configured speed.
     public mutating func setMinimumDelay(_ delay: TimeDelta) {
         minimumDelay = max(.zero, min(configuration.maximumDelay, delay))
+    }
+
+    /// Sets what frames should wait for repair beyond the fastest arrival: a delay that is there before late repairs come,
+    /// and not after. It is part of ``ownDelay``.
+    public mutating func setRepairDelay(_ delay: TimeDelta) {
+        repairDelay = max(.zero, min(configuration.maximumDelay, delay))
     }
 
     /// Notes how long a frame took to decode.

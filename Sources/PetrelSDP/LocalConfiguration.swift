@@ -69,15 +69,18 @@ public struct CodecCapability: Hashable, Sendable {
     public var payloadType: UInt8
     /// The payload type of retransmissions (RFC 4588); nil: none are offered or answered.
     public var rtxPayloadType: UInt8?
+    /// The payload type of the repair code between two Petrel peers (``RepairFormat``); nil: none is offered or answered.
+    public var repairPayloadType: UInt8?
     public var feedback: FeedbackKinds
     /// The a=fmtp parameters, what we like to receive; nil: none.
     public var parameters: String?
 
     public init(
-        codec: CodecName, payloadType: UInt8, rtxPayloadType: UInt8? = nil, feedback: FeedbackKinds,
-        parameters: String? = nil
+        codec: CodecName, payloadType: UInt8, rtxPayloadType: UInt8? = nil, repairPayloadType: UInt8? = nil,
+        feedback: FeedbackKinds, parameters: String? = nil
     ) {
         (self.codec, self.payloadType, self.rtxPayloadType) = (codec, payloadType, rtxPayloadType)
+        self.repairPayloadType = repairPayloadType
         (self.feedback, self.parameters) = (feedback, parameters)
     }
 
@@ -93,9 +96,10 @@ public struct CodecCapability: Hashable, Sendable {
         return CodecCapability(codec: .opus, payloadType: 111, feedback: [.nack, .transportCC], parameters: parameters)
     }
 
-    /// VP8 with retransmissions (RFC 7741, RFC 4588).
+    /// VP8 with retransmissions (RFC 7741, RFC 4588), and the repair code for those who know it.
     public static let vp8 = CodecCapability(
-        codec: .vp8, payloadType: 96, rtxPayloadType: 97, feedback: [.nack, .pli, .fir, .transportCC, .remb])
+        codec: .vp8, payloadType: 96, rtxPayloadType: 97, repairPayloadType: 120,
+        feedback: [.nack, .pli, .fir, .transportCC, .remb])
 }
 
 /// A header extension that we can send and receive, and the identifier we like for it in our own offers.

@@ -90,20 +90,25 @@ public struct LocalTrack: Hashable, Sendable {
     public let ssrc: UInt32
     /// The source of retransmissions, announced where the section has them.
     public let rtxSSRC: UInt32?
+    /// The source of the repair code, announced where the section has it.
+    public let repairSSRC: UInt32?
     /// The same for all tracks of an endpoint (RFC 8834 section 4.9), random (RFC 7022).
     public let cname: String
 
     /// - Throws: ``SDPError/Reason/badArgument`` where a name is not 1 to 64 token characters (RFC 8830 section 2), the
     ///   `cname` not 1 to 255 visible ASCII characters, or the two sources are equal.
     public init(
-        streamID: String, trackID: String, ssrc: UInt32, rtxSSRC: UInt32? = nil, cname: String
+        streamID: String, trackID: String, ssrc: UInt32, rtxSSRC: UInt32? = nil, repairSSRC: UInt32? = nil,
+        cname: String
     ) throws(SDPError) {
         guard SDPSyntax.isToken(streamID, maximum: 64) else { throw SDPError(.badArgument, "stream id \(streamID)") }
         guard SDPSyntax.isToken(trackID, maximum: 64) else { throw SDPError(.badArgument, "track id \(trackID)") }
         guard SDPSyntax.isVisible(cname, maximum: 255) else { throw SDPError(.badArgument, "cname \(cname)") }
-        guard ssrc != rtxSSRC else { throw SDPError(.badArgument, "one source for media and retransmissions") }
+        guard ssrc != rtxSSRC, ssrc != repairSSRC, repairSSRC == nil || repairSSRC != rtxSSRC else {
+            throw SDPError(.badArgument, "one source for media and retransmissions")
+        }
         (self.streamID, self.trackID, self.ssrc) = (streamID, trackID, ssrc)
-        (self.rtxSSRC, self.cname) = (rtxSSRC, cname)
+        (self.rtxSSRC, self.repairSSRC, self.cname) = (rtxSSRC, repairSSRC, cname)
     }
 }
 

@@ -62,6 +62,8 @@ public struct NegotiatedCodec: Hashable, Sendable {
     public var payloadType: UInt8
     /// The payload type of retransmissions of this codec in the same direction; nil: none.
     public var rtxPayloadType: UInt8?
+    /// The payload type of the repair code in the same direction (``RepairFormat``); nil: none.
+    public var repairPayloadType: UInt8?
     /// The feedback both sides listed.
     public var feedback: FeedbackKinds
     /// What the receiver of this direction asks for.
@@ -121,6 +123,8 @@ public struct RemoteSource: Hashable, Sendable {
     public var ssrc: UInt32
     /// The source of its retransmissions (RFC 4588 section 9).
     public var rtxSSRC: UInt32?
+    /// The source of repair packets (a=ssrc-group:FEC-FR, RFC 5956 section 4.3).
+    public var repairSSRC: UInt32?
     public var cname: String?
 }
 

@@ -108,15 +108,21 @@ extension Negotiator {
         if let limit = configuration.receiveKilobitsPerSecond {
             section.bandwidths = [BandwidthLimit(type: "AS", value: limit)]
         }
-        let hasRTX = answerCodecs(&section, offered)
+        let (hasRTX, hasRepair) = answerCodecs(&section, offered)
         answerExtensions(&section, offered, offer, mixed)
-        if direction.sends, let track = transceiver.track { section.announce(track, withRTX: hasRTX) }
+        if direction.sends, let track = transceiver.track {
+            section.announce(track, withRTX: hasRTX, withRepair: hasRepair)
+        }
         return section
     }
 
-    /// Our codecs among the offered ones, in the offer's order and by its numbers; whether there are retransmissions.
-    private func answerCodecs(_ section: inout MediaSection, _ offered: MediaSection) -> Bool {
+    /// Our codecs among the offered ones, in the offer's order and by its numbers; whether there are retransmissions and the
+    /// repair code.
+    private func answerCodecs(
+        _ section: inout MediaSection, _ offered: MediaSection
+    ) -> (hasRTX: Bool, hasRepair: Bool) {
         var hasRTX = false
+        var hasRepair = false
         var taken: Set<CodecName> = []
         for payloadType in offered.payloadTypes {
             guard let codec = offered.codec(of: payloadType), !taken.contains(codec),
@@ -129,8 +135,12 @@ extension Negotiator {
                 section.addRTX(rtx, of: payloadType, codec)
                 hasRTX = true
             }
+            if !hasRepair, capability.repairPayloadType != nil, let repair = offered.repairPayloadType {
+                section.addRepair(repair)
+                hasRepair = true
+            }
         }
-        return hasRTX
+        return (hasRTX, hasRepair)
     }
 
     private func answerExtensions(

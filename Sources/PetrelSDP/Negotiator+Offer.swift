@@ -86,17 +86,25 @@ extension Negotiator {
             section.bandwidths = [BandwidthLimit(type: "AS", value: limit)]
         }
         var hasRTX = false
+        var hasRepair = false
         for capability in configuration.codecs(transceiver.kind) {
             let codec = capability.codec
             guard let payloadType = numbers.payloadType(codec, old: old, preferred: capability.payloadType) else {
                 continue
             }
             section.add(capability, payloadType: payloadType, feedback: capability.feedback)
-            guard let preferred = capability.rtxPayloadType,
+            if let preferred = capability.rtxPayloadType,
                 let rtx = numbers.rtxPayloadType(of: codec, old: old, preferred: preferred)
-            else { continue }
-            section.addRTX(rtx, of: payloadType, codec)
-            hasRTX = true
+            {
+                section.addRTX(rtx, of: payloadType, codec)
+                hasRTX = true
+            }
+            if !hasRepair, let preferred = capability.repairPayloadType,
+                let repair = numbers.repairPayloadType(old: old, preferred: preferred)
+            {
+                section.addRepair(repair)
+                hasRepair = true
+            }
         }
         for capability in configuration.extensions(transceiver.kind) {
             if capability.kind == .mid && mid.utf8.count > SectionRules.longestMIDOnTheWire { continue }
@@ -104,7 +112,7 @@ extension Negotiator {
             section.extensions.append(ExtensionMap(id: id, uri: capability.kind.uri))
         }
         if transceiver.possibleDirection.sends, let track = transceiver.track {
-            section.announce(track, withRTX: hasRTX)
+            section.announce(track, withRTX: hasRTX, withRepair: hasRepair)
         }
         return section
     }
@@ -187,6 +195,11 @@ struct NumberBook {
         }
         let original = "\(codec.rawValue.lowercased())/\(codec.clockRate)/\(codec.channels ?? 1)"
         return take("rtx of " + original, before ?? preferred)
+    }
+
+    mutating func repairPayloadType(old: MediaSection?, preferred: UInt8) -> UInt8? {
+        let before = find(old) { $0.repairPayloadType }
+        return take("\(RepairFormat.name)/\(RepairFormat.clockRate)/1", before ?? preferred)
     }
 
     private func find(_ old: MediaSection?, _ number: (MediaSection) -> UInt8?) -> UInt8? {

@@ -119,7 +119,9 @@ extension Negotiator {
             let parameters = receiver.parameters(payloadType)
             result.append(
                 NegotiatedCodec(
-                    codec: codec, payloadType: payloadType, rtxPayloadType: rtx, feedback: feedback,
+                    codec: codec, payloadType: payloadType, rtxPayloadType: rtx,
+                    repairPayloadType: other.repairPayloadType == nil ? nil : receiver.repairPayloadType,
+                    feedback: feedback,
                     opus: codec == .opus ? OpusParameters(parameters) : nil,
                     vp8: codec == .vp8 ? VP8Parameters(parameters) : nil))
         }
@@ -153,8 +155,18 @@ extension Negotiator {
             rtx[original] = repetition
             repeats.insert(repetition)
         }
+        var codes: [UInt32: UInt32] = [:]
+        for group in section.sourceGroups where group.semantics == RepairFormat.group && group.ssrcs.count == 2 {
+            let (original, code) = (group.ssrcs[0], group.ssrcs[1])
+            guard original != code, codes[original] == nil, !repeats.contains(original), !repeats.contains(code),
+                codes[code] == nil, rtx[code] == nil
+            else { continue }
+            codes[original] = code
+            repeats.insert(code)
+        }
         return section.sources.filter { !repeats.contains($0.ssrc) }.map {
-            RemoteSource(ssrc: $0.ssrc, rtxSSRC: rtx[$0.ssrc], cname: $0.cname)
+            RemoteSource(
+                ssrc: $0.ssrc, rtxSSRC: rtx[$0.ssrc], repairSSRC: codes[$0.ssrc], cname: $0.cname)
         }
     }
 

@@ -60,13 +60,17 @@ extension MediaSection {
         transport.tlsID = tlsID
     }
 
-    mutating func announce(_ track: LocalTrack, withRTX: Bool) {
+    mutating func announce(_ track: LocalTrack, withRTX: Bool, withRepair: Bool = false) {
         let msid = StreamIdentifier(stream: track.streamID, track: track.trackID)
         streams = [msid]
         sources = [SourceDescription(ssrc: track.ssrc, cname: track.cname, msid: msid)]
         if withRTX, let rtx = track.rtxSSRC {
             sources.append(SourceDescription(ssrc: rtx, cname: track.cname, msid: msid))
             sourceGroups = [SourceGroup(semantics: "FID", ssrcs: [track.ssrc, rtx])]
+        }
+        if withRepair, let repair = track.repairSSRC {
+            sources.append(SourceDescription(ssrc: repair, cname: track.cname, msid: msid))
+            sourceGroups.append(SourceGroup(semantics: RepairFormat.group, ssrcs: [track.ssrc, repair]))
         }
     }
 }

@@ -45,6 +45,9 @@ public struct VirtualCallConfiguration: Sendable {
     public var callerToCallee: LinkDescription
     public var calleeToCaller: LinkDescription
     public var video = Video.testCard(width: 1280, height: 720, framesPerSecond: 30)
+    /// Made-up frames go through the buffer of the screen like real ones, to ask about its delay; otherwise they are
+    /// shown as they come whole.
+    public var buffersSynthetic = false
     public var hasAudio = true
     public var caller = Side()
     public var callee = Side()
@@ -58,6 +61,8 @@ public struct VirtualCallConfiguration: Sendable {
     public var rewriteAnswer: (@Sendable (String) -> String)?
     /// Both sides have IPv6 addresses only.
     public var usesIPv6 = false
+    /// Whether the two may agree on the repair code of their own; otherwise they are to each other what a browser is.
+    public var usesRepairCode = true
     public var bandwidth = BandwidthEstimator.Configuration()
     /// Both sides say what frames lean on and which of them they have decoded, as Petrel's peers do among themselves.
     public var usesFrameReferences = true

@@ -8,7 +8,7 @@ extension VirtualEndpoint {
     func show(_ frame: EncodedVideoFrame, now: Instant) {
         nextFrameID += 1
         print("TRACE \(name) \((clock.global(now) - Instant.zero).milliseconds) got \(frame.timestamp / 3000) key \(frame.isKeyFrame)")
-        if case .synthetic = configuration.video {
+        if case .synthetic = configuration.video, !configuration.buffersSynthetic {
             guard let captured = frame.captureTime.flatMap({ trueTime(of: $0) }) else { return }
             seen.pictures.append(VirtualCallResult.Picture(captured: captured, rendered: clock.global(now), stamp: nil))
             syntheticFreezes.rendered(at: now)
@@ -18,7 +18,7 @@ extension VirtualEndpoint {
         let note = VideoReceiver.Frame(
             id: nextFrameID, timestamp: frame.timestamp,
             captureTime: frame.captureTime.map { wallClock.instant(of: $0) },
-            size: frame.payload.count, isKeyFrame: frame.isKeyFrame)
+            size: frame.payload.count, isKeyFrame: frame.isKeyFrame, repairDelay: frame.repairDelay)
         if case .accept = screen.insert(note, arrival: now) { waiting.append((nextFrameID, frame)) }
     }
 
@@ -30,11 +30,17 @@ extension VirtualEndpoint {
         }
         if decoding == nil, let order = screen.nextDecode(at: now) { decode(order, now: now) }
         if let order = screen.nextRender(at: now) { render(order, now: now) }
-        if decoder != nil { seen.freezes = screen.freezes.freezeCount }
+        if decoder != nil || configuration.buffersSynthetic { seen.freezes = screen.freezes.freezeCount }
     }
 
     private func decode(_ order: VideoReceiver.DecodeOrder, now: Instant) {
         waiting.removeAll { $0.id < order.id }
+        if configuration.buffersSynthetic, decoder == nil, waiting.first?.id == order.id {
+            waiting.removeFirst()
+            if !order.isReferenceOnly { pictures.append((order.id, nil)) }
+            decoding = (order.id, now + configuration.decodeTime, !order.isReferenceOnly, false)
+            return
+        }
         guard let decoder, let frame = waiting.first, frame.id == order.id else {
             decoding = (order.id, now, false, true)
             return

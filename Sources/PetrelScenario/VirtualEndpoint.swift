@@ -101,6 +101,11 @@ final class VirtualEndpoint {
         settings.labSeed = labSeed
         settings.streamStart = side.streamStart
         settings.bandwidth = configuration.bandwidth
+        if !configuration.usesRepairCode {
+            for index in settings.description.videoCodecs.indices {
+                settings.description.videoCodecs[index].repairPayloadType = nil
+            }
+        }
         peer = try Peer(configuration: settings, role: role, random: RandomSource(seed: random.next()), now: begin)
         var phase = random
         videoRate = min(configuration.maximumVideoRate, configuration.bandwidth.start)
@@ -190,7 +195,8 @@ final class VirtualEndpoint {
                 keeper.requireKeyFrame()
             case .framesAcknowledged(_, let frames):
                 (roundTrip, patience) = (frames.roundTrip, frames.patience)
-                keeper.acknowledge(newest: frames.newest, earlier: frames.earlier, now: now)
+                keeper.acknowledge(
+                newest: frames.newest, earlier: frames.earlier, count: frames.count, now: now)
             case .videoRateChanged(let rate):
                 videoRate = min(rate, configuration.maximumVideoRate)
             case .iceStateChanged(let state):

@@ -26,6 +26,7 @@ enum House {
         "CVPX": Room(level: 0, arrows: []),
         "CPetrelSecurity": Room(level: 0, arrows: ["COpenSSL", "CSRTP"]),
         "CPetrelCodecs": Room(level: 0, arrows: ["COpus", "CVPX"]),
+        "CPetrelMedia": Room(level: 0, arrows: []),
 
         "PetrelCore": Room(level: 1, arrows: []),
         "PetrelWire": Room(level: 1, arrows: ["PetrelCore"]),
@@ -34,7 +35,7 @@ enum House {
         "PetrelSecurity": Room(level: 2, arrows: ["PetrelCore", "PetrelWire", "CPetrelSecurity", "COpenSSL", "CSRTP"]),
         "PetrelICE": Room(level: 2, arrows: ["PetrelCore", "PetrelWire", "PetrelSDP", "PetrelSecurity"]),
         "PetrelCongestion": Room(level: 2, arrows: ["PetrelCore", "PetrelWire"]),
-        "PetrelMedia": Room(level: 2, arrows: ["PetrelCore", "PetrelWire", "PetrelCongestion"]),
+        "PetrelMedia": Room(level: 2, arrows: ["PetrelCore", "PetrelWire", "PetrelCongestion", "CPetrelMedia"]),
         "PetrelCodecs": Room(level: 2, arrows: ["PetrelCore", "PetrelWire", "CPetrelCodecs", "COpus", "CVPX"]),
 
         "PetrelPeer": Room(

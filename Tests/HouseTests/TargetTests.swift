@@ -6,6 +6,7 @@ enum TargetRule {
         "COpenSSL": "a module map", "CSRTP": "a module map", "COpus": "a module map", "CVPX": "a module map",
         "CPetrelSecurity": "one-line functions, exercised by PetrelSecurityTests",
         "CPetrelCodecs": "one-line functions, exercised by PetrelCodecsTests",
+        "CPetrelMedia": "the arithmetic of the repair code, exercised by PetrelMediaTests",
         "PetrelScenario": "its tests are named ScenarioTests",
         "PetrelIO": "sockets and threads, exercised by whole calls in PetrelTests",
         "FuzzTargets": "part of Tests/Fuzz, run by FuzzReplayTests",

@@ -1,3 +1,4 @@
+import PetrelCongestion
 import PetrelCore
 import PetrelMedia
 import PetrelWire
@@ -8,10 +9,13 @@ struct VideoPipe {
     let receiver: ReceiveStream
     let map = RTPExtensionMap(mid: 1, absSendTime: 2, transportSequenceNumber: 3, absCaptureTime: 4)
 
-    init(start: SendStream.Start? = nil) {
+    init(repair: Bool = false, start: SendStream.Start? = nil) {
         var random = RandomSource(seed: 1)
-        sender = SendStream(kind: .video, ssrc: 11, rtxSSRC: 12, random: &random, start: start)
-        sender.configure(SendParameters(payloadType: 96, rtxPayloadType: 97, extensions: map, mid: "1"))
+        sender = SendStream(
+            kind: .video, ssrc: 11, rtxSSRC: 12, repairSSRC: repair ? 13 : nil, random: &random, start: start)
+        sender.configure(
+            SendParameters(
+                payloadType: 96, rtxPayloadType: 97, repairPayloadType: repair ? 120 : nil, extensions: map, mid: "1"))
         receiver = ReceiveStream(kind: .video, ssrc: 11)
         receiver.asksForMissing = true
         receiver.asksForKeyFrames = true
@@ -21,6 +25,9 @@ struct VideoPipe {
     func packets(_ frame: [UInt8], at now: Instant) -> [[UInt8]] {
         let range = frame.withUnsafeBytes {
             sender.packetize(vp8: $0, captured: now, captureTime: NTPTime(bits: 1 << 40))
+        }
+        if let range, sender.usesRepairCode {
+            _ = sender.planRepair(range, isKeyFrame: frame[0] & 1 == 0, by: RepairController(), now: now)
         }
         return (range.map { Array($0) } ?? []).compactMap { release($0, now: now) }
     }
@@ -33,6 +40,24 @@ struct VideoPipe {
                 : sender.release(sequence, into: $0, now: now) { _ in 5 }
         }
         return length.map { Array(slot[..<$0]) }
+    }
+
+    /// What the repair code sees of a media packet.
+    func coded(_ packet: [UInt8]) throws -> CodedPacket {
+        let header = try RTPHeader(parsing: packet.span.bytes)
+        return CodedPacket(
+            sequence: header.sequenceNumber, marker: header.marker, payloadType: header.payloadType,
+            timestamp: header.timestamp, payload: Array(packet[header.payloadRange]))
+    }
+
+    /// A repair packet for all up to `end`: its number and payload.
+    func repair(_ end: Int64) -> (number: UInt16, payload: [UInt8])? {
+        var slot = [UInt8](repeating: 0, count: 1600)
+        let length = slot.withUnsafeMutableBytes {
+            sender.releaseRepair(through: end, into: $0, now: .zero) { _ in 5 }
+        }
+        guard let length, let header = try? RTPHeader(parsing: Array(slot[..<length]).span.bytes) else { return nil }
+        return (header.sequenceNumber, Array(slot[header.payloadRange]))
     }
 
     /// Gives the receiver a packet; a retransmission is unwrapped first. Answers the frames it makes whole.

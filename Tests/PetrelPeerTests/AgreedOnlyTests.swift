@@ -41,12 +41,13 @@ import Testing
         }
     }
 
-    func traffic(_ rewrite: @escaping @Sendable (String) -> String) throws -> (
+    func traffic(usesRepairCode: Bool = false, _ rewrite: @escaping @Sendable (String) -> String) throws -> (
         VirtualCall, caller: Traffic, callee: Traffic
     ) {
         var configuration = try VirtualCallConfiguration(link: "delay=20,loss=5")
         configuration.video = .synthetic(framesPerSecond: 30, bytesPerFrame: 3000, bytesPerKeyFrame: 10_000)
         configuration.rewriteOffer = rewrite
+        configuration.usesRepairCode = usesRepairCode
         let call = try VirtualCall(configuration)
         let sides = (Traffic(), Traffic())
         call.callerPeer.plaintextTap = { bytes, from, _ in
@@ -80,6 +81,17 @@ import Testing
         #expect(Set(caller.payloadTypes.keys) == [96, 97, 111] && caller.extended > 500)
         #expect(caller.startsWithoutReport > 10)
         #expect(caller.control["205/1"] != nil && caller.control["205/15"] != nil, "\(caller.control)")
+    }
+
+    @Test("C54: the repair code takes the place of requests and retransmissions, and needs the word of both sides")
+    func repairCode() throws {
+        let (_, caller, callee) = try traffic(usesRepairCode: true) { $0 }
+        for side in [caller, callee] {
+            #expect(Set(side.payloadTypes.keys) == [96, 111, 120], "\(side.payloadTypes)")
+            #expect(side.control["204"] != nil && side.control["205/1"] == nil, "\(side.control)")
+        }
+        let (_, plain, _) = try traffic(usesRepairCode: true) { $0.replacing("a=rtcp-fb:120 x-swfb\r\n", with: "") }
+        #expect(Set(plain.payloadTypes.keys) == [96, 97, 111] && plain.control["204"] == nil, "\(plain.control)")
     }
 
     @Test("C54: an identification of the media section is written and believed only where it is agreed on")

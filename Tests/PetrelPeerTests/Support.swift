@@ -21,8 +21,11 @@ extension VirtualCall {
         return call
     }
 
-    static func fresh(_ link: String = "delay=20", seed: UInt64 = 1) throws -> VirtualCall {
+    static func fresh(
+        _ link: String = "delay=20", seed: UInt64 = 1, usesRepairCode: Bool = true
+    ) throws -> VirtualCall {
         var configuration = try VirtualCallConfiguration(link: link)
+        configuration.usesRepairCode = usesRepairCode
         configuration.seed = seed
         configuration.video = .synthetic(framesPerSecond: 30, bytesPerFrame: 3000, bytesPerKeyFrame: 10_000)
         return try VirtualCall(configuration)

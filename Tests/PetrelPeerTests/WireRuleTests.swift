@@ -14,7 +14,7 @@ import Testing
 @Suite struct WireRuleTests {
     @Test("C35: no two packets under one key, source and index, unless they are the same packet")
     func noIndexTwice() throws {
-        let call = try VirtualCall.fresh("delay=20,loss=10")
+        let call = try VirtualCall.fresh("delay=20,loss=10", usesRepairCode: false)
         var seen: [UInt64: [UInt8]] = [:]
         var repeats = 0
         var packets = 0
@@ -39,6 +39,7 @@ import Testing
         var configuration = try VirtualCallConfiguration(link: "delay=20,loss=10")
         configuration.video = .synthetic(framesPerSecond: 30, bytesPerFrame: 3000, bytesPerKeyFrame: 10_000)
         configuration.rewriteAnswer = withoutRTX
+        configuration.usesRepairCode = false
         let call = try VirtualCall(configuration)
         var seen: [UInt64: [UInt8]] = [:]
         var different = 0

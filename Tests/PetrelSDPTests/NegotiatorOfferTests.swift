@@ -23,8 +23,10 @@ import Testing
             "a=setup:actpass",
         ]
         let videoFormats = [
-            "a=rtpmap:96 VP8/90000", "a=rtpmap:97 rtx/90000", "a=rtcp-fb:96 goog-remb", "a=rtcp-fb:96 transport-cc",
-            "a=rtcp-fb:96 ccm fir", "a=rtcp-fb:96 nack", "a=rtcp-fb:96 nack pli", "a=fmtp:97 apt=96",
+            "a=rtpmap:96 VP8/90000", "a=rtpmap:97 rtx/90000", "a=rtpmap:120 swfec/90000", "a=rtcp-fb:96 goog-remb",
+            "a=rtcp-fb:96 transport-cc",
+            "a=rtcp-fb:96 ccm fir", "a=rtcp-fb:96 nack", "a=rtcp-fb:96 nack pli", "a=rtcp-fb:120 x-swfb",
+            "a=fmtp:97 apt=96",
         ]
         let videoExtensions = [
             "a=extmap:2 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
@@ -44,14 +46,14 @@ import Testing
             "a=fmtp:111 minptime=10;useinbandfec=1;stereo=1;sprop-stereo=1", "a=ssrc:1 cname:cname1",
             "a=ssrc:1 msid:stream track1",
         ]
-        expected += ["m=video 9 UDP/TLS/RTP/SAVPF 96 97", "c=IN IP4 0.0.0.0", "b=AS:2500"] + common + ["a=mid:1"]
+        expected += ["m=video 9 UDP/TLS/RTP/SAVPF 96 97 120", "c=IN IP4 0.0.0.0", "b=AS:2500"] + common + ["a=mid:1"]
         expected +=
             videoExtensions + ["a=sendrecv", "a=msid:stream track2", "a=rtcp-mux", "a=rtcp-rsize"] + videoFormats
         expected += [
             "a=ssrc-group:FID 2 3", "a=ssrc:2 cname:cname1", "a=ssrc:2 msid:stream track2", "a=ssrc:3 cname:cname1",
             "a=ssrc:3 msid:stream track2",
         ]
-        expected += ["m=video 9 UDP/TLS/RTP/SAVPF 96 97", "c=IN IP4 0.0.0.0", "b=AS:2500"] + common + ["a=mid:2"]
+        expected += ["m=video 9 UDP/TLS/RTP/SAVPF 96 97 120", "c=IN IP4 0.0.0.0", "b=AS:2500"] + common + ["a=mid:2"]
         expected += videoExtensions + ["a=recvonly", "a=rtcp-mux", "a=rtcp-rsize"] + videoFormats
         let text = try negotiator.createOffer().text()
         #expect(text == Samples.text(expected))
@@ -76,7 +78,7 @@ import Testing
         try negotiator.applyLocal(negotiator.createAnswer(), .answer)
         let next = try negotiator.createOffer()
         #expect(next.media.map(\.kind) == [.video, .audio] && next.media.map(\.mid) == ["0", "1"])
-        #expect(next.media[0].formats == ["100", "101"])
+        #expect(next.media[0].formats == ["100", "101", "120"])
         #expect(next.media[1].formats.count == 1 && !["100", "101", "111"].contains(next.media[1].formats[0]))
         var uris: [UInt8: String] = [3: "urn:unknown"]
         for map in next.media.flatMap(\.extensions) {

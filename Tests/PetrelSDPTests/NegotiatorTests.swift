@@ -69,7 +69,7 @@ func negotiate(_ offerer: inout Negotiator, _ answerer: inout Negotiator) throws
         #expect(video.sendCodecs.map(\.payloadType) == [100] && video.sendCodecs[0].rtxPayloadType == 101)
         #expect(video.receiveCodecs.map(\.payloadType) == [96] && video.receiveCodecs[0].rtxPayloadType == 97)
         // What it said holds for the next offer too: our own numbers stay.
-        #expect(try caller.createOffer().media[1].formats == ["96", "97"])
+        #expect(try caller.createOffer().media[1].formats == ["96", "97", "120"])
     }
 
     @Test func aReceiverWithoutTracksOnlyReceives() throws {

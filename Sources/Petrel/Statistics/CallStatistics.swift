@@ -21,6 +21,9 @@ public struct CallStatistics: Sendable {
         public var headerBytesSent: UInt64 = 0
         public var retransmittedPacketsSent: UInt64 = 0
         public var retransmittedBytesSent: UInt64 = 0
+        /// Packets of repair codes and their payload bytes (no W3C name).
+        public var repairPacketsSent: UInt64 = 0
+        public var repairBytesSent: UInt64 = 0
         public var nackCount: UInt64 = 0
         public var pliCount: UInt64 = 0
         public var firCount: UInt64 = 0
@@ -55,6 +58,10 @@ public struct CallStatistics: Sendable {
         public var nackCount: UInt64 = 0
         public var pliCount: UInt64 = 0
         public var retransmittedPacketsReceived: UInt64 = 0
+        /// Packets of repair codes that came.
+        public var fecPacketsReceived: UInt64 = 0
+        /// Packets that repair codes brought back (no W3C name).
+        public var packetsRecovered: UInt64 = 0
         // Video
         /// Of a picture.
         public var framesReceived: UInt64 = 0
@@ -109,6 +116,9 @@ public struct CallStatistics: Sendable {
         public var queueDelayMilliseconds = 0.0
         /// The share of our packets that the other side last reported lost (fractionLost).
         public var remoteFractionLost: Double?
+        /// The loss that repair of our pictures reckons with, 0...1, and where that figure comes from (no W3C names).
+        public var repairLoss = 0.0
+        public var repairReason = ""
         /// What was not used, by reason (no W3C name).
         public var drops: [(reason: String, count: UInt64)] = []
     }
@@ -145,6 +155,8 @@ public struct CallStatistics: Sendable {
             result.headerBytesSent = stream.counts.headerBytesSent
             result.retransmittedPacketsSent = stream.counts.retransmittedPackets
             result.retransmittedBytesSent = stream.counts.retransmittedBytes
+            result.repairPacketsSent = stream.counts.repairPackets
+            result.repairBytesSent = stream.counts.repairBytes
             result.nackCount = stream.counts.nacksReceived
             result.pliCount = stream.counts.plisReceived
             result.firCount = stream.counts.firsReceived
@@ -175,6 +187,8 @@ public struct CallStatistics: Sendable {
             result.nackCount = stream.counts.nacksSent
             result.pliCount = stream.counts.plisSent
             result.retransmittedPacketsReceived = stream.counts.retransmittedPacketsReceived
+            result.fecPacketsReceived = stream.counts.fecPacketsReceived
+            result.packetsRecovered = stream.counts.packetsRecovered
             result.framesReceived = stream.counts.framesReceived
             result.keyFramesDecoded = stream.counts.keyFramesReceived
             if let track = tracks.remoteVideo.first(where: { $0.id == stream.track }) {
@@ -218,6 +232,8 @@ public struct CallStatistics: Sendable {
         transport.availableOutgoingBitrate = Double(counts.estimate.bitsPerSecond)
         transport.queueDelayMilliseconds = counts.queueDelay.milliseconds
         transport.remoteFractionLost = network.remoteFractionLost
+        transport.repairLoss = counts.repair.loss
+        transport.repairReason = counts.repair.reason.rawValue
         transport.drops = counts.drops.nonZero.map { ("\($0.reason)", $0.count) }
         avSkewMilliseconds = skew?.milliseconds
         pathFoundAt = counts.milestones.pathFound.map { wallClock.unixNanoseconds(at: $0) }

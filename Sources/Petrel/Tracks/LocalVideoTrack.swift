@@ -124,7 +124,8 @@ public final class LocalVideoTrack: Sendable {
     func acknowledge(_ frames: AcknowledgedFrames) {
         settings.withLock { settings in
             (settings.roundTrip, settings.patience) = (frames.roundTrip, frames.patience)
-            settings.keeper.acknowledge(newest: frames.newest, earlier: frames.earlier, now: MonotonicClock.now)
+            settings.keeper.acknowledge(
+                newest: frames.newest, earlier: frames.earlier, count: frames.count, now: MonotonicClock.now)
         }
     }
 

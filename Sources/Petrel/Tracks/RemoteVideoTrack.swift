@@ -142,7 +142,7 @@ private struct VideoDecoding {
                 next += 1
                 let note = VideoReceiver.Frame(
                     id: next, timestamp: frame.timestamp, captureTime: frame.captureTime.map { clock.instant(of: $0) },
-                    size: frame.payload.count, isKeyFrame: frame.isKeyFrame)
+                    size: frame.payload.count, isKeyFrame: frame.isKeyFrame, repairDelay: frame.repairDelay)
                 encoded.yield(
                     ReceivedVideoFrame(
                         payload: frame.payload, isKeyFrame: frame.isKeyFrame, timestamp: frame.timestamp,
