@@ -164,13 +164,20 @@ public struct VideoAssembler: ~Copyable {
         decoded.removeAll()
     }
 
+    private func references(in range: ClosedRange<Int64>) -> FrameReferences? {
+        for sequence in range {
+            if let references = note(sequence)?.references { return references }
+        }
+        return nil
+    }
+
     /// Whether everything that a frame leans on was handed out, as far as its packets tell.
     private func isDecodable(_ first: VideoPacketNote, in range: ClosedRange<Int64>, mayJump: Bool) -> Bool {
         if first.isKeyFrame { return true }
         guard !needsKeyFrame else { return false }
         // Every packet says it, but for those that were brought back by a code that keeps no header extensions.
         guard range.count <= Self.maximumFramePackets, let id = first.pictureID,
-            let references = range.lazy.compactMap({ self.note($0)?.references }).first
+            let references = references(in: range)
         else { return !mayJump && !isAdrift }
         return references.count > 0 && decoded.contains(references, of: id)
     }

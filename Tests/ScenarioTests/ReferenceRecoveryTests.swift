@@ -18,16 +18,28 @@ import Testing
         var stamps: [Int?] = []
     }
 
-    private func call(_ link: String, references: Bool, seed: UInt64, seconds: Double) throws -> Outcome {
+    private func call(_ link: String, references: Bool, ownCode: Bool, seeds: ClosedRange<UInt64>, seconds: Double)
+        throws -> Outcome
+    {
+        var outcome = Outcome()
+        for seed in seeds {
+            try call(link, references: references, ownCode: ownCode, seed: seed, seconds: seconds, into: &outcome)
+        }
+        return outcome
+    }
+
+    private func call(
+        _ link: String, references: Bool, ownCode: Bool, seed: UInt64, seconds: Double, into outcome: inout Outcome
+    ) throws {
         var configuration = try VirtualCallConfiguration(link: link)
         configuration.duration = .seconds(seconds)
         configuration.video = .testCard(width: 320, height: 180, framesPerSecond: 30)
         configuration.hasAudio = false
         configuration.seed = seed
         configuration.usesFrameReferences = references
+        configuration.usesRepairCode = ownCode
         let call = try VirtualCall(configuration)
         let result = call.run()
-        var outcome = Outcome()
         for (direction, sender) in [
             (result.callerToCallee, call.callerPeer), (result.calleeToCaller, call.calleePeer),
         ] {
@@ -44,21 +56,21 @@ import Testing
             outcome.p95 = max(outcome.p95, late.isEmpty ? 0 : late[late.count * 95 / 100])
             outcome.stamps += direction.pictures.map(\.stamp)
         }
-        return outcome
     }
 
-    @Test(arguments: [
+    @Test(
+        arguments: [
         "delay=50,loss=10", "delay=50,loss=30", "delay=50,ge=10,burst=8", "delay=50,ge=30,burst=8", "delay=50,outage=4+0.5",
         "delay=50,ge=5,burstms=120",
-    ])
-    func lostFramesAreLeftOut(link: String) throws {
-        let before = try call(link, references: false, seed: 3, seconds: 10)
-        let after = try call(link, references: true, seed: 3, seconds: 10)
+    ], [true, false])
+    func lostFramesAreLeftOut(link: String, ownCode: Bool) throws {
+        let before = try call(link, references: false, ownCode: ownCode, seeds: 1...3, seconds: 10)
+        let after = try call(link, references: true, ownCode: ownCode, seeds: 1...3, seconds: 10)
         for (name, outcome) in [("without", before), ("with", after)] {
             print(
-                "\(link) \(name) references: \(outcome.freezes) freezes, longest gap \(Int(outcome.longestGap)) ms, "
-                    + "\(outcome.shown) shown, \(outcome.keyFrames) key frames, \(outcome.requests) asked for, "
-                    + "P95 \(Int(outcome.p95)) ms")
+                "\(link), \(ownCode ? "own code" : "requests only"), \(name) references: \(outcome.freezes) freezes, "
+                    + "longest gap \(Int(outcome.longestGap)) ms, \(outcome.shown) shown, \(outcome.keyFrames) key frames, "
+                    + "\(outcome.requests) asked for, P95 \(Int(outcome.p95)) ms")
         }
         #expect(after.errors == 0)
         #expect(after.stamps.allSatisfy { $0 != nil }, "every picture shown is whole")

@@ -1,3 +1,4 @@
+internal import PetrelCongestion
 internal import PetrelCore
 internal import PetrelICE
 internal import PetrelIO

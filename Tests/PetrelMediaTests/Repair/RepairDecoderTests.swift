@@ -44,13 +44,13 @@ extension RepairDecoder {
 /// A coder of a few lines, to make repair packets of any window and any lies.
 struct TestCoder {
     static func symbol(_ packet: CodedPacket, _ length: Int) -> [UInt8] {
-        let head: [UInt8] = [
-            UInt8(packet.payload.count >> 8), UInt8(packet.payload.count & 255),
-            packet.payloadType | (packet.marker ? 0x80 : 0), UInt8(truncatingIfNeeded: packet.timestamp >> 24),
-            UInt8(truncatingIfNeeded: packet.timestamp >> 16), UInt8(truncatingIfNeeded: packet.timestamp >> 8),
-            UInt8(truncatingIfNeeded: packet.timestamp),
-        ]
-        return head + packet.payload + Array(repeating: 0, count: length - 7 - packet.payload.count)
+        let (length16, time) = (UInt16(packet.payload.count), packet.timestamp)
+        var symbol: [UInt8] = [UInt8(length16 >> 8), UInt8(length16 & 255)]
+        symbol.append(packet.payloadType | (packet.marker ? 0x80 : 0))
+        for shift in [24, 16, 8, 0] as [UInt32] { symbol.append(UInt8(truncatingIfNeeded: time >> shift)) }
+        symbol += packet.payload
+        symbol += [UInt8](repeating: 0, count: length - symbol.count)
+        return symbol
     }
 
     static func repair(_ number: UInt16, _ window: ArraySlice<CodedPacket>) -> [UInt8] {
@@ -61,18 +61,23 @@ struct TestCoder {
             for (index, byte) in symbol(packet, length).enumerated() { sum[index] ^= GF256Tests.product(byte, factor) }
         }
         let base = window.first?.sequence ?? 0
-        return [0, UInt8(window.count), UInt8(base >> 8), UInt8(base & 255)] + sum
+        let head: [UInt8] = [0, UInt8(window.count), UInt8(base >> 8), UInt8(base & 255)]
+        return head + sum
     }
 
-    static func packets(_ count: Int, from first: UInt16, longest: Int = 40, random: inout RandomSource)
-        -> [CodedPacket]
-    {
-        (0..<count).map { index in
-            CodedPacket(
-                sequence: first &+ UInt16(index), marker: index % 5 == 4, payloadType: 96,
-                timestamp: 1000 + UInt32(index / 5) * 3000,
-                payload: random.bytes(1 + Int(random.next() % UInt64(longest))))
+    static func packets(
+        _ count: Int, from first: UInt16, longest: Int = 40, random: inout RandomSource
+    ) -> [CodedPacket] {
+        var all: [CodedPacket] = []
+        for index in 0..<count {
+            let length = 1 + Int(random.next() % UInt64(longest))
+            let time = 1000 + UInt32(index / 5) * 3000
+            all.append(
+                CodedPacket(
+                    sequence: first &+ UInt16(index), marker: index % 5 == 4, payloadType: 96, timestamp: time,
+                    payload: random.bytes(length)))
         }
+        return all
     }
 }
 
@@ -280,7 +285,8 @@ struct TestCoder {
         for _ in 0..<3000 {
             let base = UInt16(truncatingIfNeeded: random.next() % 300)
             let count = UInt8(1 + random.next() % 128)
-            let packet = [0, count, UInt8(base >> 8), UInt8(base & 255)] + random.bytes(60)
+            let head: [UInt8] = [0, count, UInt8(base >> 8), UInt8(base & 255)]
+            let packet = head + random.bytes(60)
             do throws(DropReason) {
                 try decoder.receive(repair: UInt16(truncatingIfNeeded: random.next()), packet)
             } catch { reasons[error, default: 0] += 1 }

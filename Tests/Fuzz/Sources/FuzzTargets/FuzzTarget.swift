@@ -24,6 +24,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case audioReceiver = "audio_receiver"
     case videoAssembler = "video_assembler"
     case linkDescription = "link_description"
+    case fecHeader = "fec_header"
+    case fecReceiver = "fec_receiver"
     case wholePeer = "whole_peer"
 
     /// Does to the code under test what the bytes say.
@@ -46,6 +48,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .audioReceiver: fuzzAudioReceiver(input)
         case .videoAssembler: fuzzVideoAssembler(input)
         case .linkDescription: fuzzLinkDescription(input)
+        case .fecHeader: fuzzFECHeader(input)
+        case .fecReceiver: fuzzFECReceiver(input)
         case .wholePeer: fuzzWholePeer(input)
         }
     }
@@ -59,7 +63,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .sdpParse, .sdpOfferToAnswer, .trickleFragment: 65_536
         case .linkDescription: 8192
         case .wholePeer: 16_384
-        case .iceAgent, .audioReceiver, .videoAssembler, .dtlsDatagram: 4096
+        case .iceAgent, .audioReceiver, .videoAssembler, .dtlsDatagram, .fecReceiver: 4096
         default: 2000
         }
     }
