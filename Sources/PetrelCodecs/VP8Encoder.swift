@@ -138,7 +138,8 @@ public final class VP8Encoder {
         lastTimestamp = timestamp90k
         do throws(CodecError) {
             return try context.encode(
-                buffer, time: time, duration: duration, forceKeyFrame: forceKeyFrame, references: references, into: frame)
+                buffer, time: time, duration: duration, forceKeyFrame: forceKeyFrame, references: references,
+                into: frame)
         } catch {
             self.context = nil
             throw error

@@ -85,7 +85,8 @@ public struct InteropRepairPlan: Hashable, Sendable {
             missing *= loss
             rounds += 1
         } while missing > 1 - confidence && rounds < 20
-        let time = link.roundTrip + (link.roundTrip + roundOverhead) * Double(rounds) + acknowledgementDelay
+        // And one round more: it has few packets to bring, where a frame that leaves out the lost one is all new.
+        let time = link.roundTrip + (link.roundTrip + roundOverhead) * Double(rounds + 1) + acknowledgementDelay
         return min(time, max(longestPatience, link.roundTrip * 3))
     }
 }

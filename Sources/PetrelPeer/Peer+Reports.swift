@@ -34,6 +34,10 @@ extension Peer {
     /// limit to us): what a decoder cannot use twice.
     static let keyFrameSpacing = TimeDelta.milliseconds(300)
 
+    /// One more round of repair is a few packets; a frame that leaves out the lost one is all new. So a frame is given up
+    /// a round trip and this much after its deadline.
+    static let lastRoundTime = TimeDelta.milliseconds(35)
+
     // MARK: Receiving
 
     func receiveRTCP(
@@ -135,7 +139,7 @@ extension Peer {
         else { return }
         let patience =
             senders[index].stream.usesRepairCode
-            ? roundTripTime + repairControl.playoutDelay + .milliseconds(20)
+            ? roundTripTime * 2 + repairControl.playoutDelay + Self.lastRoundTime
             : InteropRepairPlan.framePatience(linkState)
         events.append(
             .framesAcknowledged(

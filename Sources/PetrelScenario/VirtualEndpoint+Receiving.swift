@@ -7,7 +7,6 @@ internal import PetrelPlayout
 extension VirtualEndpoint {
     func show(_ frame: EncodedVideoFrame, now: Instant) {
         nextFrameID += 1
-        print("TRACE \(name) \((clock.global(now) - Instant.zero).milliseconds) got \(frame.timestamp / 3000) key \(frame.isKeyFrame)")
         if case .synthetic = configuration.video, !configuration.buffersSynthetic {
             guard let captured = frame.captureTime.flatMap({ trueTime(of: $0) }) else { return }
             seen.pictures.append(VirtualCallResult.Picture(captured: captured, rendered: clock.global(now), stamp: nil))

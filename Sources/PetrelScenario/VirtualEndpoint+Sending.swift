@@ -61,7 +61,6 @@ extension VirtualEndpoint {
                 isKeyFrame = result.isKeyFrame
                 if let plan {
                     frameNumber += 1
-                    if plan.isRecovery || isKeyFrame { print("TRACE \(name) \((clock.global(now) - Instant.zero).milliseconds) frame \(frameNumber) recovery \(plan.isRecovery) key \(isKeyFrame) size \(result.size) leans \(plan.leansOn) patience \(patience.milliseconds)") }
                     keeper.encoded(frameNumber, plan: plan, isKeyFrame: isKeyFrame, now: now)
                     dependency = plan.dependency(number: frameNumber, isKeyFrame: isKeyFrame)
                 }

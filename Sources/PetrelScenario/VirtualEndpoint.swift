@@ -196,7 +196,7 @@ final class VirtualEndpoint {
             case .framesAcknowledged(_, let frames):
                 (roundTrip, patience) = (frames.roundTrip, frames.patience)
                 keeper.acknowledge(
-                newest: frames.newest, earlier: frames.earlier, count: frames.count, now: now)
+                    newest: frames.newest, earlier: frames.earlier, count: frames.count, now: now)
             case .videoRateChanged(let rate):
                 videoRate = min(rate, configuration.maximumVideoRate)
             case .iceStateChanged(let state):

@@ -100,8 +100,9 @@ struct ReferenceKeeperTests {
             try stream.send(Int64(number), sequence.picture(number), isLost: number > 10 && random.unit() < 0.1)
         }
         let keys = stream.plans.filter(\.isKeyFrame).count
-        print("10 % of frames lost: \(stream.shown.count) of 300 shown, \(keys) key frames, "
-            + "\(stream.keeper.recoveries) recoveries")
+        print(
+            "10 % of frames lost: \(stream.shown.count) of 300 shown, \(keys) key frames, "
+                + "\(stream.keeper.recoveries) recoveries")
         #expect(keys <= 3 && stream.keeper.recoveries > 5 && stream.shown.count > 100)
     }
 
@@ -215,7 +216,9 @@ struct ReferenceKeeperTests {
         }
         // One frame in ten leans on a picture that is `back` frames old, or is a key frame; the mean of their sizes and
         // the sharpness, beside those of the same frames of an ordinary stream.
-        func measure(_ kind: (Int) -> (key: Bool, references: VP8References?)) throws -> (special: Double, all: Double, psnr: Double) {
+        func measure(_ kind: (Int) -> (key: Bool, references: VP8References?)) throws -> (
+            special: Double, all: Double, psnr: Double
+        ) {
             let encoder = VP8Encoder(configuration: .init(bitrate: .kilobitsPerSecond(1800), framesPerSecond: 25))
             let decoder = try VP8Decoder()
             var pool = I420BufferPool(limit: 2)
@@ -250,7 +253,8 @@ struct ReferenceKeeperTests {
                 )
             }
             print("film: from a picture \(back) frames old \(old)")
-            #expect(old.special < key.special * 1.1)
+            // A key frame of twice a delta's size is all that its limit allows, and blurred.
+            #expect(old.special < plain.special * 4 && old.psnr > key.psnr + 3)
         }
     }
 }

@@ -202,7 +202,8 @@ private struct VideoEncoding {
                 }
                 engine.sendVideo(
                     output, isKeyFrame: result.isKeyFrame, track: id, captured: work.frame.captureTime,
-                    dependency: dependency, onDrop: { [settings] number in settings.withLock { $0.keeper.lost(number) } })
+                    dependency: dependency,
+                    onDrop: { [settings] number in settings.withLock { $0.keeper.lost(number) } })
             } catch {
                 engine.log(.error, "a picture could not be encoded", ["reason": "\(error)"])
                 settings.withLock { $0.wantsKeyFrame = true }

@@ -85,17 +85,3 @@ public enum FECMasks {
         }
     }
 }
-
-/// Masks that were made once.
-struct FECMaskStore {
-    private var made: [[FECMask]?] = Array(repeating: nil, count: (FECMasks.maximumPackets + 1) * 97)
-
-    mutating func masks(packets: Int, parities: Int) -> [FECMask] {
-        guard packets > 0, packets <= FECMasks.maximumPackets, parities > 0 else { return [] }
-        let index = packets * 97 + min(parities, packets * 2)
-        if let known = made[index] { return known }
-        let new = FECMasks.make(packets: packets, parities: parities)
-        made[index] = new
-        return new
-    }
-}

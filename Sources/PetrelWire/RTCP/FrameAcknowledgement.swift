@@ -41,7 +41,9 @@ public struct FrameAcknowledgement: Hashable, Sendable {
         var data: [UInt8] = []
         data.reserveCapacity(Self.length)
         for word in [head, earlier] {
-            for shift in stride(from: UInt64(56), through: 0, by: -8) { data.append(UInt8(truncatingIfNeeded: word >> shift)) }
+            for shift in stride(from: UInt64(56), through: 0, by: -8) {
+                data.append(UInt8(truncatingIfNeeded: word >> shift))
+            }
         }
         return RTCPApplication(subtype: Self.subtype, ssrc: senderSSRC, name: Self.name, data: data)
     }

@@ -24,7 +24,9 @@ import Testing
             #expect(RTPExtensions(reading: packet, header: header, map: map).frameReferences == references)
         }
         var full = FrameReferences()
-        for (distance, taken) in [(0, false), (256, false), (-1, false), (5, true), (5, true), (6, true), (7, true), (8, false)] {
+        for (distance, taken) in [
+            (0, false), (256, false), (-1, false), (5, true), (5, true), (6, true), (7, true), (8, false),
+        ] {
             let isTaken = full.add(distance: distance)
             #expect(isTaken == taken)
         }

@@ -11,9 +11,15 @@ func fuzzFECHeader(_ input: UnsafeRawBufferPointer) {
         require(header.protectionLength <= FECHeader.maximumProtection, "the body is bounded")
         var bytes = [UInt8](repeating: 0, count: FECHeader.maximumLength + header.protectionLength)
         let length = bytes.withUnsafeMutableBytes { header.write(into: $0) }
-        guard let length else { return require(header.mask.last >= FECHeader.span(of: format), "a head can be written") }
+        guard let length else {
+            return require(header.mask.last >= FECHeader.span(of: format), "a head can be written")
+        }
         var again: FECHeader?
-        bytes.withUnsafeBytes { again = try? FECHeader.parse(UnsafeRawBufferPointer(rebasing: $0[..<(length + header.protectionLength)]).bytes, format: format).header }
+        bytes.withUnsafeBytes {
+            again = try? FECHeader.parse(
+                UnsafeRawBufferPointer(rebasing: $0[..<(length + header.protectionLength)]).bytes, format: format
+            ).header
+        }
         require(again == header, "a head is read as it was written")
     }
 }

@@ -54,7 +54,10 @@ private func send(
     case 0: payload = [0x10, 0x00, 1, 2, 3]  // a key frame begins
     case 1: payload = [0x10, 0x01, 4, 5, 6]  // another frame begins
     case 2: payload = [0x00, 7, 8]
-    default: payload = shape & 64 == 0 ? Array(cursor.chunk()) : [0x90, 0x80, 0x80 | cursor.byte() & 1, cursor.byte(), shape >> 7, 1, 2]
+    default:
+        payload =
+            shape & 64 == 0
+            ? Array(cursor.chunk()) : [0x90, 0x80, 0x80 | cursor.byte() & 1, cursor.byte(), shape >> 7, 1, 2]
     }
     if shape & 4 != 0 { payload = [] }
     withUnsafeTemporaryAllocation(byteCount: 64 + 0x2000, alignment: 8) { buffer in
