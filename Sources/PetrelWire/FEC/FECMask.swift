@@ -26,6 +26,7 @@ public struct FECMask: Hashable, Sendable {
         if index < 64 { words.0 |= 1 << UInt64(index) } else { words.1 |= 1 << UInt64(index - 64) }
     }
 
+    /// Whether no packet is protected.
     public var isEmpty: Bool { words.0 | words.1 == 0 }
     /// How many packets are protected.
     public var count: Int { words.0.nonzeroBitCount + words.1.nonzeroBitCount }
