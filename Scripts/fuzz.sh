@@ -19,7 +19,7 @@ if [[ "${1:-}" =~ ^[0-9]+$ ]]; then
     shift
 fi
 known="stun candidate_line sdp_parse sdp_offer_to_answer trickle_fragment demux_and_rtp rtcp_compound twcc rtx red opus_toc vp8_descriptor
-dtls_datagram srtp_open ice_agent port_routes audio_receiver video_assembler repair_decoder link_description whole_peer"
+dtls_datagram srtp_open ice_agent port_routes audio_receiver video_assembler repair_decoder link_description fec_header fec_receiver whole_peer"
 targets=("$@")
 # shellcheck disable=SC2206 # a list of words
 [ "${#targets[@]}" -gt 0 ] || targets=($known)

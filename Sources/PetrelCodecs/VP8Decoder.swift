@@ -80,6 +80,15 @@ public final class VP8Decoder {
         return picture != nil
     }
 
+    /// What the last decoded frame was really predicted from and what it replaced; nil before the first one.
+    public var lastReferences: VP8References? {
+        var (used, refreshed): (Int32, Int32) = (0, 0)
+        guard !needsKeyFrame, petrel_vp8_get_references(context, &used, &refreshed) == VPX_CODEC_OK else { return nil }
+        return VP8References(
+            uses: VP8Buffers(rawValue: UInt8(truncatingIfNeeded: used)),
+            refreshes: VP8Buffers(rawValue: UInt8(truncatingIfNeeded: refreshed)))
+    }
+
     /// Lets `body` read the picture of the last frame where the decoder keeps it.
     /// - Returns: nil where there is none.
     public func withPicture<Result>(_ body: (DecodedPicture) -> Result) -> Result? {

@@ -2,7 +2,7 @@ internal import CPetrelCodecs
 internal import CVPX
 public import PetrelCore
 
-/// What one call of ``VP8Encoder/encode(_:timestamp90k:duration:forceKeyFrame:into:)`` made.
+/// What one call of ``VP8Encoder/encode(_:timestamp90k:duration:forceKeyFrame:references:into:)`` made.
 public struct VP8EncodeResult: Hashable, Sendable {
     /// Whether the frame can be decoded alone.
     public let isKeyFrame: Bool
@@ -113,13 +113,16 @@ public final class VP8Encoder {
     /// - Parameters:
     ///   - timestamp90k: The picture's time on a clock of 90 kHz. The encoder uses differences only.
     ///   - duration: How long it is shown, on the same clock; nil: as the frame rate says.
+    ///   - references: What the frame may lean on and replace; nil: as libvpx thinks best. Frames with references leave
+    ///     the probabilities of the last key frame as they are, so that none of them needs what another one learnt.
+    ///     Without meaning in a key frame.
     ///   - frame: Emptied first; then it holds the frame.
     /// - Returns: nil where the encoder left the picture out to keep to its rate.
     /// - Throws: ``CodecError`` where the picture is too large or libvpx refuses. The encoder begins anew with the
     ///   next picture.
     public func encode(
         _ buffer: I420Buffer, timestamp90k: Int64, duration: Int64? = nil, forceKeyFrame: Bool = false,
-        into frame: FrameBuffer
+        references: VP8References? = nil, into frame: FrameBuffer
     ) throws(CodecError) -> VP8EncodeResult? {
         frame.removeAll()
         guard buffer.width * buffer.height <= maximumArea else {
@@ -134,7 +137,9 @@ public final class VP8Encoder {
         }
         lastTimestamp = timestamp90k
         do throws(CodecError) {
-            return try context.encode(buffer, time: time, duration: duration, forceKeyFrame: forceKeyFrame, into: frame)
+            return try context.encode(
+                buffer, time: time, duration: duration, forceKeyFrame: forceKeyFrame, references: references,
+                into: frame)
         } catch {
             self.context = nil
             throw error

@@ -50,14 +50,22 @@ final class VP8EncoderContext {
     }
 
     func encode(
-        _ buffer: I420Buffer, time: Int64, duration: Int64, forceKeyFrame: Bool, into frame: FrameBuffer
+        _ buffer: I420Buffer, time: Int64, duration: Int64, forceKeyFrame: Bool,
+        references: VP8References?, into frame: FrameBuffer
     ) throws(CodecError) -> VP8EncodeResult? {
+        var flags: vpx_enc_frame_flags_t = 0
+        if forceKeyFrame {
+            flags = vpx_enc_frame_flags_t(VPX_EFLAG_FORCE_KF)
+        } else if let references {
+            flags = petrel_vp8_reference_flags(
+                UInt32(references.uses.rawValue), UInt32(references.refreshes.rawValue))
+        }
         try check(
             petrel_vp8_encode(
                 context, UInt32(clamping: buffer.width), UInt32(clamping: buffer.height), buffer.y.baseAddress,
                 buffer.u.baseAddress, buffer.v.baseAddress, Int32(clamping: buffer.strideY),
                 Int32(clamping: buffer.strideUV), time, UInt(clamping: duration),
-                forceKeyFrame ? vpx_enc_frame_flags_t(VPX_EFLAG_FORCE_KF) : 0),
+                flags),
             .encode)
         var iterator: vpx_codec_iter_t?
         var bytes: UnsafeRawPointer?

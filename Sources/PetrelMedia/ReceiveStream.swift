@@ -153,11 +153,13 @@ public final class ReceiveStream {
             // The first key frame may be what was lost: nothing but its head tells.
             if asksForMissing, !isKeyFrame { nacks.expect(before: place.sequence, count: Self.unseenStart, now: now) }
         }
-        if asksForMissing, !nacks.received(place.sequence, now: now) { assembler.requireKeyFrame() }
+        if asksForMissing, !nacks.received(place.sequence, now: now), !assembler.knowsReferences {
+            assembler.requireKeyFrame()
+        }
         let note = VideoPacketNote(
             sequence: place.sequence, timestamp: place.timestamp, marker: header.marker, startsFrame: startsFrame,
             isKeyFrame: isKeyFrame, pictureID: pictureID, isPadding: header.payloadLength == 0, isRepaired: isRepair,
-            captureTime: captureTime(extensions, place.timestamp), arrival: now)
+            captureTime: captureTime(extensions, place.timestamp), arrival: now, references: extensions.frameReferences)
         newest = place.sequence
         if !isRepair { arrivalLoss.received(place.sequence, now: now) }
         if case .drop(let reason) = assembler.insert(note, payload: payload) { throw reason }
@@ -182,7 +184,7 @@ public final class ReceiveStream {
             holeSince = nil
             if let picture = frame.pictureID { repairReports.delivered(picture) }
             return frame
-        } else if assembler.isBlocked(highest: reception.highestSequence) {
+        } else if assembler.isAdrift || assembler.isBlocked(highest: reception.highestSequence) {
             blockedSince = blockedSince ?? now
             let hole = holeSince ?? now
             holeSince = hole
@@ -226,6 +228,33 @@ public final class ReceiveStream {
                 || RepairController.asksForMissingAudio(roundTrip: roundTrip, playoutDelay: playoutDelay))
     }
 
+    /// Between two acknowledgements while all is well, and while a frame is missing. What the sender learns late, the
+    /// viewer sees late; an acknowledgement has 28 bytes.
+    static let acknowledgementInterval = TimeDelta.milliseconds(50)
+    static let urgentInterval = TimeDelta.milliseconds(20)
+
+    private var acknowledged: (newest: UInt16, at: Instant)?
+
+    private func acknowledgementDue() -> Instant {
+        // The repair code's reports say the same.
+        guard kind == .video, repair == nil, assembler.knowsReferences, let newest = assembler.decoded.newest else {
+            return .distantFuture
+        }
+        guard let acknowledged else { return .zero }
+        if blockedSince != nil { return acknowledged.at + Self.urgentInterval }
+        return acknowledged.newest == newest ? .distantFuture : acknowledged.at + Self.acknowledgementInterval
+    }
+
+    /// What was decoded, if that is to be said now. Only senders that tell what frames lean on are told.
+    public func takeAcknowledgement(now: Instant) -> FrameAcknowledgement? {
+        guard acknowledgementDue() <= now, let newest = assembler.decoded.newest else { return nil }
+        acknowledged = (newest, now)
+        return FrameAcknowledgement(mediaSSRC: ssrc, newest: newest, earlier: assembler.decoded.earlier)
+    }
+
+    /// Frames that went on behind a lost one without a key frame.
+    public var framesRecovered: UInt64 { assembler.framesRecovered }
+
     /// Appends the numbers of the packets to ask for now.
     public func collectMissing(now: Instant, roundTrip: TimeDelta, into due: inout [UInt16]) {
         guard asks(roundTrip) else { return }
@@ -259,6 +288,7 @@ public final class ReceiveStream {
         var deadline = repair == nil ? Instant.distantFuture : repairReports.next
         if asks(roundTrip) { deadline = nacks.nextDeadline(roundTrip: roundTrip) }
         if asksForKeyFrames, kind == .video { deadline = min(deadline, max(keyFrameDue(roundTrip), .zero)) }
+        deadline = min(deadline, acknowledgementDue())
         return deadline
     }
 

@@ -67,6 +67,8 @@ public final class SendStream {
     private var nextRTXSequence: UInt16
     private let timestampOffset: UInt32
     private var pictureID: UInt16
+    /// The number of the frame that ``pictureID`` belongs to, where frames have numbers.
+    private var newestFrame: Int64?
     private(set) var midToken: ShortToken?
     private(set) var lastCapture: (time: Instant, timestamp: UInt32)?
 
@@ -110,14 +112,20 @@ public final class SendStream {
     /// Cuts one VP8 frame into packets (RFC 7741).
     /// - Returns: the extended sequence numbers of the packets; nil for an empty frame or one of more packets than the
     ///   history holds.
+    /// - Parameters:
+    ///   - dependency: the number of the frame and what it leans on, where the other side wants to know; with it the
+    ///     picture ids count the numbers.
     public func packetize(
-        vp8 frame: UnsafeRawBufferPointer, captured: Instant, captureTime: NTPTime
+        vp8 frame: UnsafeRawBufferPointer, captured: Instant, captureTime: NTPTime, dependency: FrameDependency? = nil
     ) -> ClosedRange<Int64>? {
         guard !frame.isEmpty else { return nil }
-        pictureID = (pictureID &+ 1) & 0x7FFF
+        let step = dependency.flatMap { new in newestFrame.map { new.number &- $0 } } ?? 1
+        pictureID = (pictureID &+ UInt16(truncatingIfNeeded: max(1, step))) & 0x7FFF
+        newestFrame = dependency?.number
         let timestamp = rtpTimestamp(ticks: MediaTime(delta: captured - .zero, clockRate: clockRate).ticks)
         lastCapture = (captured, timestamp)
-        let extensions = extensions(captureTime: captureTime, level: nil)
+        var extensions = extensions(captureTime: captureTime, level: nil)
+        extensions.frameReferences = dependency?.references
         let overhead =
             RTPHeader.writtenLength(extensions: extensions, map: parameters.extensions)
             + VP8PayloadDescriptor.maximumLength + Self.cipherOverhead
@@ -141,6 +149,13 @@ public final class SendStream {
         statistics.framesSent &+= 1
         guard nextSequence > first else { return nil }
         return first...(nextSequence - 1)
+    }
+
+    /// The number of the frame with this picture id; nil where frames have no numbers, and for one that was never sent.
+    public func frameNumber(pictureID id: UInt16) -> Int64? {
+        guard let newestFrame else { return nil }
+        let behind = Int64((pictureID &- id) & 0x7FFF)
+        return behind < 0x4000 ? newestFrame - behind : nil
     }
 
     /// Puts one Opus packet into an RTP packet (RFC 7587).

@@ -1,4 +1,5 @@
 public import PetrelCore
+public import PetrelWire
 
 /// One packet of a video stream as the assembler needs to know it.
 public struct VideoPacketNote: Sendable {
@@ -21,21 +22,25 @@ public struct VideoPacketNote: Sendable {
     /// The sender's capture time, where the packet carries it.
     public var captureTime: NTPTime?
     public var arrival: Instant
+    /// Which frames its frame leans on; nil where the packet does not say.
+    public var references: FrameReferences?
 
     public init(
         sequence: Int64, timestamp: Int64, marker: Bool, startsFrame: Bool, isKeyFrame: Bool,
-        pictureID: UInt16? = nil, isPadding: Bool, isRepaired: Bool, captureTime: NTPTime?, arrival: Instant
+        pictureID: UInt16? = nil, isPadding: Bool, isRepaired: Bool, captureTime: NTPTime?, arrival: Instant,
+        references: FrameReferences? = nil
     ) {
         self.sequence = sequence
         self.timestamp = timestamp
         self.marker = marker
         self.startsFrame = startsFrame
         self.isKeyFrame = isKeyFrame
-        self.pictureID = pictureID
         self.isPadding = isPadding
         self.isRepaired = isRepaired
         self.captureTime = captureTime
         self.arrival = arrival
+        self.pictureID = pictureID
+        self.references = references
     }
 }
 
@@ -61,8 +66,9 @@ public struct EncodedVideoFrame: Sendable {
 
 /// Puts packets back together to frames, in order, and hands out only what can be decoded.
 ///
-/// Without layers every frame leans on the one before it, so frames are handed out in unbroken sequence, and a key
-/// frame may jump a gap. All memory is taken at creation.
+/// Where packets do not say otherwise every frame leans on the one before it, so frames are handed out in unbroken
+/// sequence, and a key frame may jump a gap. Where they say what they lean on (``FrameReferences``), a frame of which all
+/// that was handed out may jump a gap too, and one that leans on a lost frame is let go. All memory is taken at creation.
 public struct VideoAssembler: ~Copyable {
     /// Packets held: more than 5 s of 720p at 2.5 Mbit/s, so that a hole is given up by time and not by space.
     public static let capacity = 1024
@@ -84,6 +90,14 @@ public struct VideoAssembler: ~Copyable {
     public private(set) var framesAssembled: UInt64 = 0
     public private(set) var keyFrames: UInt64 = 0
     public private(set) var framesDropped: UInt64 = 0
+    /// Frames that went on behind a lost one, without a key frame.
+    public private(set) var framesRecovered: UInt64 = 0
+    /// What was handed out, where frames have picture ids.
+    public private(set) var decoded = DecodedFrames()
+    /// Frames say what they lean on.
+    public private(set) var knowsReferences = false
+    /// The newest whole frame leans on something that is lost.
+    public private(set) var isAdrift = false
 
     public init() {
         memory = SlotMemory(count: Self.capacity, slotSize: Self.maximumPayload)
@@ -121,6 +135,7 @@ public struct VideoAssembler: ~Copyable {
             // Too far ahead of the hole: what waited for it is lost, only a key frame helps.
             waitForKeyFrame(from: packet.sequence)
         }
+        if packet.references != nil { knowsReferences = true }
         let index = index(packet.sequence)
         if let held = notes[index], held.sequence == packet.sequence { return .drop(.rtpDuplicate) }
         if let held = notes[index], held.sequence > packet.sequence { return .drop(.rtpTooOld) }
@@ -144,14 +159,35 @@ public struct VideoAssembler: ~Copyable {
     }
 
     /// The decoder could not use what it got: nothing more is handed out before a key frame.
-    public mutating func requireKeyFrame() { needsKeyFrame = true }
+    public mutating func requireKeyFrame() {
+        needsKeyFrame = true
+        decoded.removeAll()
+    }
+
+    private func references(in range: ClosedRange<Int64>) -> FrameReferences? {
+        for sequence in range {
+            if let references = note(sequence)?.references { return references }
+        }
+        return nil
+    }
+
+    /// Whether everything that a frame leans on was handed out, as far as its packets tell.
+    private func isDecodable(_ first: VideoPacketNote, in range: ClosedRange<Int64>, mayJump: Bool) -> Bool {
+        if first.isKeyFrame { return true }
+        guard !needsKeyFrame else { return false }
+        // Every packet says it, but for those that were brought back by a code that keeps no header extensions.
+        guard range.count <= Self.maximumFramePackets, let id = first.pictureID,
+            let references = references(in: range)
+        else { return !mayJump && !isAdrift }
+        return references.count > 0 && decoded.contains(references, of: id)
+    }
 
     /// The next frame that is whole and decodable, if there is one.
     public mutating func nextFrame(pool: inout FrameBufferPool, arrived packet: Int64, now: Instant)
         -> EncodedVideoFrame?
     {
         if let frame = nextInSequence(pool: &pool, now: now) { return frame }
-        return jumpToKeyFrame(holding: packet, pool: &pool, now: now)
+        return jump(holding: packet, pool: &pool, now: now)
     }
 
     private mutating func nextInSequence(pool: inout FrameBufferPool, now: Instant) -> EncodedVideoFrame? {
@@ -174,8 +210,9 @@ public struct VideoAssembler: ~Copyable {
                 needsKeyFrame = true
                 continue
             }
-            guard first.isKeyFrame || !needsKeyFrame else {
+            guard isDecodable(first, in: start...cursor, mayJump: false) else {
                 if framesAssembled > 0 { framesDropped &+= 1 }
+                isAdrift = !needsKeyFrame
                 continue
             }
             if let frame = take(start...cursor, first: first, pool: &pool, now: now) { return frame }
@@ -183,8 +220,8 @@ public struct VideoAssembler: ~Copyable {
         return nil
     }
 
-    /// A whole key frame beyond a hole ends the wait for what is in the hole.
-    private mutating func jumpToKeyFrame(
+    /// A whole frame beyond a hole that leans on nothing in the hole ends the wait for what is in it.
+    private mutating func jump(
         holding packet: Int64, pool: inout FrameBufferPool, now: Instant
     ) -> EncodedVideoFrame? {
         guard packet > cursor, let arrived = note(packet) else { return nil }
@@ -194,7 +231,9 @@ public struct VideoAssembler: ~Copyable {
         {
             start -= 1
         }
-        guard let first = note(start), first.startsFrame, first.isKeyFrame, first.timestamp == arrived.timestamp else {
+        guard let first = note(start), first.startsFrame, first.timestamp == arrived.timestamp,
+            first.isKeyFrame || knowsReferences
+        else {
             return nil
         }
         var end = packet
@@ -203,8 +242,11 @@ public struct VideoAssembler: ~Copyable {
         {
             end += 1
         }
-        guard let last = note(end), last.marker, last.timestamp == arrived.timestamp else { return nil }
+        guard let last = note(end), last.marker, last.timestamp == arrived.timestamp,
+            isDecodable(first, in: start...end, mayJump: true)
+        else { return nil }
         framesDropped &+= 1
+        if !first.isKeyFrame { framesRecovered &+= 1 }
         let frame = take(start...end, first: first, pool: &pool, now: now)
         next = end + 1
         cursor = end + 1
@@ -236,6 +278,9 @@ public struct VideoAssembler: ~Copyable {
             payload.append(UnsafeRawBufferPointer(rebasing: memory.slot(index)[..<lengths[index]]))
         }
         needsKeyFrame = false
+        isAdrift = false
+        if first.isKeyFrame { decoded.removeAll() }
+        if let id = first.pictureID { decoded.insert(id) }
         framesAssembled &+= 1
         if first.isKeyFrame { keyFrames &+= 1 }
         return EncodedVideoFrame(

@@ -36,6 +36,9 @@ extension Peer {
             }
             let stream = senders[index].stream
             updateRepairControl()
+            if let newest = report.newestPicture {
+                acknowledge(sender: index, newest: newest, earlier: report.earlier, count: 32)
+            }
             let refused = stream.repairRefused
             try stream.receive(report, by: repairControl, now: now) { count, end in
                 enqueueRepair(count, through: end, sender: index, as: .retransmission, now: now)

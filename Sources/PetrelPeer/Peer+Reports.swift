@@ -34,6 +34,10 @@ extension Peer {
     /// limit to us): what a decoder cannot use twice.
     static let keyFrameSpacing = TimeDelta.milliseconds(300)
 
+    /// One more round of repair is a few packets; a frame that leaves out the lost one is all new. So a frame is given up
+    /// a round trip and this much after its deadline.
+    static let lastRoundTime = TimeDelta.milliseconds(35)
+
     // MARK: Receiving
 
     func receiveRTCP(
@@ -116,10 +120,32 @@ extension Peer {
             noteRepairRate(now: now)
             applyRate()
         case .application(let application):
-            apply(application, now: now)
+            if let said = FrameAcknowledgement(application) { apply(said) } else { apply(application, now: now) }
         case .sourceDescription, .unknown:
             break
         }
+    }
+
+    private func apply(_ said: FrameAcknowledgement) {
+        guard let index = sender(said.mediaSSRC) else { return drops.count(.rtcpUnknownSource) }
+        acknowledge(sender: index, newest: said.newest, earlier: said.earlier, count: 64)
+    }
+
+    /// What the other side has decoded, however it says so.
+    func acknowledge(sender index: Int, newest: UInt16, earlier: UInt64, count: Int) {
+        // What was never sent is not believed.
+        guard usesFrameReferences(senders[index].id),
+            let number = senders[index].stream.frameNumber(pictureID: newest)
+        else { return }
+        let patience =
+            senders[index].stream.usesRepairCode
+            ? roundTripTime * 2 + repairControl.playoutDelay + Self.lastRoundTime
+            : InteropRepairPlan.framePatience(linkState)
+        events.append(
+            .framesAcknowledged(
+                senders[index].id,
+                AcknowledgedFrames(
+                    newest: number, earlier: earlier, count: count, roundTrip: roundTripTime, patience: patience)))
     }
 
     /// Whether packets of ours carry the numbers that transport-wide feedback speaks of.
@@ -197,6 +223,9 @@ extension Peer {
                 append(
                     .nack(RTCPNack(senderSSRC: own, mediaSSRC: receiver.stream.ssrc, sequenceNumbers: missing)),
                     to: &writer, now: now, into: &out)
+            }
+            if let said = receiver.stream.takeAcknowledgement(now: now) {
+                append(.application(said.application(senderSSRC: own)), to: &writer, now: now, into: &out)
             }
             if receiver.stream.wantsKeyFrame(now: now, roundTrip: roundTripTime) {
                 append(

@@ -21,21 +21,30 @@ extension Peer {
         senders.indices.contains(track.number) && senders[track.number].wantsOpusFEC
     }
 
+    /// Whether the other side wants to know what each frame of `track` leans on, and says which frames it has decoded
+    /// (``PeerEvent/framesAcknowledged(_:_:)``).
+    public func usesFrameReferences(_ track: LocalTrackID) -> Bool {
+        guard senders.indices.contains(track.number), senders[track.number].isActive else { return false }
+        return senders[track.number].stream.parameters.extensions.frameReferences != 0
+    }
+
     /// Sends one encoded VP8 frame.
     /// - Parameters:
     ///   - captured: when it was captured, on the clock of `now`.
+    ///   - dependency: its number and what it leans on, where ``usesFrameReferences(_:)``.
     /// - Returns: false where the frame was not taken (no way to send, or too much waits already). Frames lean on each
-    ///   other, so the next one must then be a key frame.
+    ///   other, so the next one must then be a key frame, or lean on nothing that was not taken.
     @discardableResult
     public func sendVideo(
         _ frame: UnsafeRawBufferPointer, isKeyFrame: Bool, track: LocalTrackID, captured: Instant, now: Instant,
-        into out: inout EgressBatch
+        dependency: FrameDependency? = nil, into out: inout EgressBatch
     ) -> Bool {
         guard canSend(track) else { return false }
         let stream = senders[track.number].stream
         guard pacer.oldestWait(.video, now: now) < Self.longestPacerQueue,
             let sequences = stream.packetize(
-                vp8: frame, captured: captured, captureTime: configuration.wallClock.ntp(at: captured))
+                vp8: frame, captured: captured, captureTime: configuration.wallClock.ntp(at: captured),
+                dependency: usesFrameReferences(track) ? dependency : nil)
         else {
             stream.countDroppedFrame()
             drops.count(.sendQueueFull)

@@ -67,6 +67,20 @@ public struct LocalTrackID: Hashable, Sendable {
     public let number: Int
 }
 
+/// Frames of ours that the other side has decoded.
+public struct AcknowledgedFrames: Hashable, Sendable {
+    /// The number (``FrameDependency/number``) of the newest one.
+    public var newest: Int64
+    /// Bit `i`: the frame `newest - 1 - i`; zero: it was passed over.
+    public var earlier: UInt64
+    /// How many bits of ``earlier`` mean something.
+    public var count: Int
+    /// The time to the other side and back.
+    public var roundTrip: TimeDelta
+    /// How long after it was sent a frame that is not among them is worth waiting for.
+    public var patience: TimeDelta
+}
+
 /// A stream of the other side.
 public struct RemoteTrackID: Hashable, Sendable {
     /// The number of the track within the peer.
@@ -86,6 +100,8 @@ public enum PeerEvent: Sendable {
     case audioPacket(RemoteTrackID, EncodedAudioPacket)
     /// The other side cannot go on without a key frame of this track.
     case keyFrameRequested(LocalTrackID)
+    /// What the other side has decoded of this track.
+    case framesAcknowledged(LocalTrackID, AcknowledgedFrames)
     /// What the video encoders may produce together.
     case videoRateChanged(DataRate)
 }

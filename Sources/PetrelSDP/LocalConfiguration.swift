@@ -55,6 +55,8 @@ public enum NegotiableExtension: String, CaseIterable, Hashable, Sendable {
     case absoluteCaptureTime = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time"
     /// RFC 6464.
     case audioLevel = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+    /// Petrel's own: which earlier frames a frame leans on. Others leave it out of their answers.
+    case frameReferences = "urn:x-petrel:frame-references"
 
     /// The name in descriptions.
     public var uri: String { rawValue }
@@ -131,6 +133,7 @@ public struct LocalConfiguration: Hashable, Sendable {
     public var videoExtensions: [ExtensionCapability] = [
         ExtensionCapability(.absoluteSendTime, id: 2), ExtensionCapability(.transportWideCC, id: 3),
         ExtensionCapability(.mid, id: 4), ExtensionCapability(.absoluteCaptureTime, id: 5),
+        ExtensionCapability(.frameReferences, id: 6),
     ]
     /// Reduced-size RTCP (RFC 5506).
     public var reducedSizeRTCP = true

@@ -72,6 +72,8 @@ public struct VirtualCallConfiguration: Sendable {
     /// Whether the two may agree on the repair code of their own; otherwise they are to each other what a browser is.
     public var usesRepairCode = true
     public var bandwidth = BandwidthEstimator.Configuration()
+    /// Both sides say what frames lean on and which of them they have decoded, as Petrel's peers do among themselves.
+    public var usesFrameReferences = true
     /// The rate the video encoder is set to at the most.
     public var maximumVideoRate = DataRate.kilobitsPerSecond(1800)
     /// What codecs take, as constants: a call must not depend on how busy the machine is.

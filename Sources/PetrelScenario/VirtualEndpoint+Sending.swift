@@ -1,6 +1,7 @@
 internal import PetrelCodecs
 internal import PetrelCore
 internal import PetrelPeer
+internal import PetrelWire
 
 extension VirtualEndpoint {
     func capture(now: Instant) {
@@ -34,6 +35,7 @@ extension VirtualEndpoint {
         latest = nil
         let payload = frames.take(capacity: 64 * 1024)
         let isKeyFrame: Bool
+        var dependency: FrameDependency?
         switch configuration.video {
         case .none:
             return
@@ -52,21 +54,31 @@ extension VirtualEndpoint {
             let rate = configuration.video.framesPerSecond
             let ticks = MediaTime(delta: picture.captured - .zero, clockRate: 90_000).ticks
             do {
+                // What it leans on matters only where the other side says what it has.
+                let plan =
+                    peer.usesFrameReferences(videoTrack)
+                    ? keeper.plan(now: now, roundTrip: roundTrip, patience: patience) : nil
                 try encoder.setRate(videoRate, framesPerSecond: rate)
                 guard
                     let result = try metered(
                         .videoEncoder,
                         {
                             try encoder.encode(
-                                buffer, timestamp90k: ticks, forceKeyFrame: wantsKeyFrame, into: payload)
+                                buffer, timestamp90k: ticks, forceKeyFrame: plan?.isKeyFrame ?? wantsKeyFrame,
+                                references: plan?.references, into: payload)
                         })
                 else { return }
                 isKeyFrame = result.isKeyFrame
+                if let plan {
+                    frameNumber += 1
+                    keeper.encoded(frameNumber, plan: plan, isKeyFrame: isKeyFrame, now: now)
+                    dependency = plan.dependency(number: frameNumber, isKeyFrame: isKeyFrame)
+                }
             } catch { return }
         }
         wantsKeyFrame = false
         encoderFreeAt = now + configuration.encodeTime
-        encoded.append((encoderFreeAt, payload, isKeyFrame, picture.index, picture.captured))
+        encoded.append((encoderFreeAt, payload, isKeyFrame, picture.index, picture.captured, dependency))
     }
 
     func sendEncoded(now: Instant) {
@@ -75,7 +87,7 @@ extension VirtualEndpoint {
             guard let videoTrack else { continue }
             let taken = peer.sendVideo(
                 frame.payload.bytes, isKeyFrame: frame.isKeyFrame, track: videoTrack, captured: frame.captured,
-                now: now, into: &batch)
+                now: now, dependency: frame.dependency, into: &batch)
             if taken {
                 sent.picturesSent += 1
                 sent.videoBytesSent += frame.payload.count
@@ -84,6 +96,8 @@ extension VirtualEndpoint {
                         index: frame.index, captured: clock.global(frame.captured), bytes: frame.payload.count,
                         isKeyFrame: frame.isKeyFrame, rate: videoRate))
                 if frame.isKeyFrame { sent.keyFramesSent += 1 }
+            } else if let dependency = frame.dependency {
+                keeper.lost(dependency.number)
             } else {
                 wantsKeyFrame = true
             }

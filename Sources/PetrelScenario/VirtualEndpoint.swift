@@ -8,6 +8,7 @@ internal import PetrelPeer
 internal import PetrelPlayout
 internal import PetrelSDP
 internal import PetrelSecurity
+internal import PetrelWire
 
 /// One side of a rehearsed call: a peer with a camera, a microphone, a screen and a loudspeaker, all of them told the
 /// time.
@@ -44,8 +45,16 @@ final class VirtualEndpoint {
     var wantsKeyFrame = true
     var videoRate: DataRate
     var encoderFreeAt: Instant
-    var encoded: [(due: Instant, payload: FrameBuffer, isKeyFrame: Bool, index: Int, captured: Instant)] = []
+    var encoded:
+        [(
+            due: Instant, payload: FrameBuffer, isKeyFrame: Bool, index: Int, captured: Instant,
+            dependency: FrameDependency?
+        )] = []
     var stamped = I420BufferPool(limit: 4)
+    var keeper = ReferenceKeeper()
+    var frameNumber: Int64 = 0
+    var roundTrip = TimeDelta.milliseconds(100)
+    var patience = TimeDelta.milliseconds(300)
     var frames = FrameBufferPool(limit: 32)
     // Microphone
     var voice: SpeechLikeSignal
@@ -94,6 +103,9 @@ final class VirtualEndpoint {
         let certificate = try Certificate.make(unixTime: 1_767_225_600, labSeed: random.next())
         var settings = PeerConfiguration(wallClock: wallClock, certificate: certificate)
         settings.ice.addressPolicy = .lab
+        if !configuration.usesFrameReferences {
+            settings.description.videoExtensions.removeAll { $0.kind == .frameReferences }
+        }
         settings.labSeed = labSeed
         settings.streamStart = side.streamStart
         settings.bandwidth = configuration.bandwidth
@@ -194,6 +206,11 @@ final class VirtualEndpoint {
                 log.lastAudioPacket = clock.global(now)
             case .keyFrameRequested:
                 wantsKeyFrame = true
+                keeper.requireKeyFrame()
+            case .framesAcknowledged(_, let frames):
+                (roundTrip, patience) = (frames.roundTrip, frames.patience)
+                keeper.acknowledge(
+                    newest: frames.newest, earlier: frames.earlier, count: frames.count, now: now)
             case .videoRateChanged(let rate):
                 videoRate = min(rate, configuration.maximumVideoRate)
             case .iceStateChanged(let state):

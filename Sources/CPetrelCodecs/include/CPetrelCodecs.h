@@ -90,6 +90,19 @@ static inline vpx_codec_err_t petrel_vp8_get_quantizer(vpx_codec_ctx_t *context,
     return vpx_codec_control(context, VP8E_GET_LAST_QUANTIZER, value);
 }
 
+// What a frame may predict from and what it replaces, as sets of VP8_LAST_FRAME, VP8_GOLD_FRAME and VP8_ALTR_FRAME. The
+// probabilities are left as the last key frame set them.
+static inline vpx_enc_frame_flags_t petrel_vp8_reference_flags(unsigned uses, unsigned refreshes) {
+    vpx_enc_frame_flags_t flags = VP8_EFLAG_NO_UPD_ENTROPY;
+    if (!(uses & VP8_LAST_FRAME)) flags |= VP8_EFLAG_NO_REF_LAST;
+    if (!(uses & VP8_GOLD_FRAME)) flags |= VP8_EFLAG_NO_REF_GF;
+    if (!(uses & VP8_ALTR_FRAME)) flags |= VP8_EFLAG_NO_REF_ARF;
+    if (!(refreshes & VP8_LAST_FRAME)) flags |= VP8_EFLAG_NO_UPD_LAST;
+    flags |= refreshes & VP8_GOLD_FRAME ? VP8_EFLAG_FORCE_GF : VP8_EFLAG_NO_UPD_GF;
+    flags |= refreshes & VP8_ALTR_FRAME ? VP8_EFLAG_FORCE_ARF : VP8_EFLAG_NO_UPD_ARF;
+    return flags;
+}
+
 // Encodes one I420 picture whose planes are read, never written, and not kept after the call.
 static inline vpx_codec_err_t petrel_vp8_encode(
     vpx_codec_ctx_t *context, unsigned width, unsigned height, uint8_t *y, uint8_t *u, uint8_t *v, int stride_y,
@@ -124,6 +137,10 @@ static inline int petrel_vpx_next_frame_packet(
 static inline vpx_codec_err_t petrel_vp8_decoder_init(vpx_codec_ctx_t *context) {
     vpx_codec_dec_cfg_t configuration = {1, 0, 0};
     return vpx_codec_dec_init(context, vpx_codec_vp8_dx(), &configuration, 0);
+}
+static inline vpx_codec_err_t petrel_vp8_get_references(vpx_codec_ctx_t *context, int *used, int *refreshed) {
+    vpx_codec_err_t code = vpx_codec_control(context, VP8D_GET_LAST_REF_USED, used);
+    return code != VPX_CODEC_OK ? code : vpx_codec_control(context, VP8D_GET_LAST_REF_UPDATES, refreshed);
 }
 static inline vpx_codec_err_t petrel_vp8_get_corrupted(vpx_codec_ctx_t *context, int *value) {
     return vpx_codec_control(context, VP8D_GET_FRAME_CORRUPTED, value);

@@ -15,6 +15,8 @@ extension Call {
             state.withLock { $0.remoteAudio.first { $0.id == id } }?.packets.post(packet)
         case .keyFrameRequested(let id):
             state.withLock { $0.localVideo.first { $0.id == id } }?.requestKeyFrame()
+        case .framesAcknowledged(let id, let frames):
+            state.withLock { $0.localVideo.first { $0.id == id } }?.acknowledge(frames)
         case .videoRateChanged(let rate):
             state.withLock { $0.videoRate = rate }
             shareRate()
@@ -38,7 +40,8 @@ extension Call {
 
     func handle(_ id: LocalTrackID, _ sending: CallEngine.Sending) {
         let tracks = state.withLock { $0 }
-        tracks.localVideo.first { $0.id == id }?.setLive(sending.isPossible)
+        tracks.localVideo.first { $0.id == id }?.setLive(
+            sending.isPossible, usesFrameReferences: sending.usesFrameReferences)
         tracks.localAudio.first { $0.id == id }?.set(sending)
     }
 

@@ -19,6 +19,8 @@ final class CallEngine: DatagramEngine, @unchecked Sendable {
         var isPossible = false
         /// The other side asks for Opus with forward error correction.
         var wantsOpusFEC = false
+        /// The other side tells which frames it has, and is told what each one leans on.
+        var usesFrameReferences = false
     }
 
     /// Called on the driver's thread.
@@ -126,8 +128,10 @@ final class CallEngine: DatagramEngine, @unchecked Sendable {
     private func refreshSending() {
         for index in watched.indices {
             let track = watched[index].track
+            let isPossible = !isClosed && peer.canSend(track)
             let sending = Sending(
-                isPossible: !isClosed && peer.canSend(track), wantsOpusFEC: peer.wantsOpusFEC(track))
+                isPossible: isPossible, wantsOpusFEC: peer.wantsOpusFEC(track),
+                usesFrameReferences: isPossible && peer.usesFrameReferences(track))
             guard sending != watched[index].sending else { continue }
             watched[index].sending = sending
             handlers?.sending(track, sending)
@@ -187,14 +191,22 @@ final class CallEngine: DatagramEngine, @unchecked Sendable {
 
     func unwatch(_ track: LocalTrackID) { driver.run { self.watched.removeAll { $0.track == track } } }
 
-    func sendVideo(_ frame: FrameBuffer, isKeyFrame: Bool, track: LocalTrackID, captured: Instant) {
+    /// - Parameter onDrop: called where a frame with a number could not be sent; the others make a key frame follow.
+    func sendVideo(
+        _ frame: FrameBuffer, isKeyFrame: Bool, track: LocalTrackID, captured: Instant, dependency: FrameDependency?,
+        onDrop: @escaping @Sendable (Int64) -> Void
+    ) {
         driver.run { [self] in
             guard !isClosed else { return }
             let now = MonotonicClock.now
             let taken = peer.sendVideo(
-                frame.bytes, isKeyFrame: isKeyFrame, track: track, captured: captured, now: now, into: &batch)
-            // Pictures lean on each other: after one that could not be sent only a key frame makes sense.
-            if !taken { handlers?.event(.keyFrameRequested(track)) }
+                frame.bytes, isKeyFrame: isKeyFrame, track: track, captured: captured, now: now,
+                dependency: dependency, into: &batch)
+            // Pictures lean on each other: after one that could not be sent only a key frame makes sense, or one that is
+            // known not to lean on it.
+            if !taken {
+                if let dependency { onDrop(dependency.number) } else { handlers?.event(.keyFrameRequested(track)) }
+            }
             finish(now: now)
         }
     }

@@ -4,6 +4,7 @@ internal import PetrelCongestion
 internal import PetrelCore
 internal import PetrelIO
 internal import PetrelPeer
+internal import PetrelWire
 
 /// A picture that this endpoint sends.
 ///
@@ -27,6 +28,12 @@ public final class LocalVideoTrack: Sendable {
         var encodeTime = TimeDelta.zero
         var size = VideoSize(width: 0, height: 0)
         var onEncode: (@Sendable (I420Buffer, _ captureUnixNanoseconds: Int64) -> Void)?
+        /// Whether the other side tells which frames it has, and what follows from it.
+        var usesFrameReferences = false
+        var keeper = ReferenceKeeper()
+        var frameNumber: Int64 = 0
+        var roundTrip = TimeDelta.milliseconds(100)
+        var patience = TimeDelta.milliseconds(300)
 
         var target: DataRate { maximumRate.map { min($0, rate) } ?? rate }
     }
@@ -113,8 +120,21 @@ public final class LocalVideoTrack: Sendable {
         settings.withLock { $0.maximumRate = kilobitsPerSecond.map { .kilobitsPerSecond(max(10, $0)) } }
     }
 
-    func setLive(_ live: Bool) {
+    /// Notes what the other side has decoded.
+    func acknowledge(_ frames: AcknowledgedFrames) {
+        settings.withLock { settings in
+            (settings.roundTrip, settings.patience) = (frames.roundTrip, frames.patience)
+            settings.keeper.acknowledge(
+                newest: frames.newest, earlier: frames.earlier, count: frames.count, now: MonotonicClock.now)
+        }
+    }
+
+    func setLive(_ live: Bool, usesFrameReferences: Bool = false) {
         settings.signal { settings in
+            if usesFrameReferences != settings.usesFrameReferences {
+                settings.usesFrameReferences = usesFrameReferences
+                settings.wantsKeyFrame = true
+            }
             if live, !settings.isLive {
                 settings.wantsKeyFrame = true
                 let isStale = settings.pending.map { MonotonicClock.now - $0.captureTime > Self.longestWait }
@@ -162,22 +182,42 @@ private struct VideoEncoding {
             let output = pool.take(capacity: 128 * 1024)
             let began = MonotonicClock.now
             do {
+                let plan = self.plan(isKeyFrameWanted: work.forceKeyFrame)
                 try encoder.setRate(work.rate, framesPerSecond: work.framesPerSecond)
                 let ticks = MediaTime(delta: work.frame.captureTime - .zero, clockRate: 90_000).ticks
                 guard
                     let result = try encoder.encode(
-                        picture, timestamp90k: ticks, forceKeyFrame: work.forceKeyFrame, into: output)
+                        picture, timestamp90k: ticks, forceKeyFrame: plan?.isKeyFrame ?? work.forceKeyFrame,
+                        references: plan?.references, into: output)
                 else { continue }
-                settings.withLock { settings in
+                let dependency = settings.withLock { settings -> FrameDependency? in
                     settings.encodedFrames += 1
                     settings.encodeTime += MonotonicClock.now - began
                     settings.size = VideoSize(width: picture.width, height: picture.height)
+                    guard let plan else { return nil }
+                    settings.frameNumber += 1
+                    settings.keeper.encoded(
+                        settings.frameNumber, plan: plan, isKeyFrame: result.isKeyFrame, now: MonotonicClock.now)
+                    return plan.dependency(number: settings.frameNumber, isKeyFrame: result.isKeyFrame)
                 }
-                engine.sendVideo(output, isKeyFrame: result.isKeyFrame, track: id, captured: work.frame.captureTime)
+                engine.sendVideo(
+                    output, isKeyFrame: result.isKeyFrame, track: id, captured: work.frame.captureTime,
+                    dependency: dependency,
+                    onDrop: { [settings] number in settings.withLock { $0.keeper.lost(number) } })
             } catch {
                 engine.log(.error, "a picture could not be encoded", ["reason": "\(error)"])
                 settings.withLock { $0.wantsKeyFrame = true }
             }
+        }
+    }
+
+    /// What the next frame leans on, where the other side tells which frames it has.
+    private func plan(isKeyFrameWanted: Bool) -> ReferenceKeeper.Plan? {
+        settings.withLock { settings in
+            guard settings.usesFrameReferences else { return nil }
+            if isKeyFrameWanted { settings.keeper.requireKeyFrame() }
+            return settings.keeper.plan(
+                now: MonotonicClock.now, roundTrip: settings.roundTrip, patience: settings.patience)
         }
     }
 

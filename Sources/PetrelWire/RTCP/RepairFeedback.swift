@@ -100,6 +100,13 @@ public struct RepairFeedback: Hashable, Sendable {
         self.earlierPictures = earlierPictures
     }
 
+    /// ``earlierPictures`` with the bits counted from the lowest, as ``FrameAcknowledgement`` has them.
+    public var earlier: UInt64 {
+        var bits: UInt64 = 0
+        for index in 0..<32 where earlierPictures & (1 << UInt32(31 - index)) != 0 { bits |= 1 << UInt64(index) }
+        return bits
+    }
+
     /// The packet to be sent.
     public func application(from ssrc: UInt32) -> RTCPApplication {
         var data: [UInt8] = []

@@ -7,10 +7,11 @@ public struct RTPExtensionMap: Hashable, Sendable {
     public var transportSequenceNumber: UInt8
     public var absCaptureTime: UInt8
     public var audioLevel: UInt8
+    public var frameReferences: UInt8
 
     public init(
         mid: UInt8 = 0, rid: UInt8 = 0, absSendTime: UInt8 = 0, transportSequenceNumber: UInt8 = 0,
-        absCaptureTime: UInt8 = 0, audioLevel: UInt8 = 0
+        absCaptureTime: UInt8 = 0, audioLevel: UInt8 = 0, frameReferences: UInt8 = 0
     ) {
         self.mid = mid
         self.rid = rid
@@ -18,6 +19,7 @@ public struct RTPExtensionMap: Hashable, Sendable {
         self.transportSequenceNumber = transportSequenceNumber
         self.absCaptureTime = absCaptureTime
         self.audioLevel = audioLevel
+        self.frameReferences = frameReferences
     }
 
     /// No extension negotiated.
@@ -35,6 +37,7 @@ public struct RTPExtensionMap: Hashable, Sendable {
         case RTPExtensionURI.transportSequenceNumber: transportSequenceNumber = id
         case RTPExtensionURI.absCaptureTime: absCaptureTime = id
         case RTPExtensionURI.audioLevel: audioLevel = id
+        case RTPExtensionURI.frameReferences: frameReferences = id
         default: return false
         }
         return true
@@ -56,4 +59,6 @@ public enum RTPExtensionURI {
     public static let absCaptureTime = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time"
     /// RFC 6464 section 4.
     public static let audioLevel = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+    /// Petrel's own: ``FrameReferences``.
+    public static let frameReferences = "urn:x-petrel:frame-references"
 }

@@ -44,6 +44,7 @@ extension RTPExtensions {
         add(map.mid, mid?.count)
         add(map.rid, rid?.count)
         add(map.audioLevel, audioLevel == nil ? nil : 1)
+        add(map.frameReferences, frameReferences?.length)
         add(map.absCaptureTime, absCaptureTime.map { $0.clockOffset == nil ? 8 : 16 })
         let isTwoByte = highest > 14
         return (length + count * (isTwoByte ? 2 : 1), isTwoByte)
@@ -100,6 +101,12 @@ extension RTPExtensions {
             head(map.audioLevel, 1)
             buffer.put8((audioLevel.isVoice ? 0x80 : 0) | min(audioLevel.level, 127), at: offset)
             offset += 1
+        }
+        if map.frameReferences != 0, let frameReferences {
+            let count = frameReferences.length
+            head(map.frameReferences, count)
+            for index in 0..<count { buffer.put8(frameReferences[index], at: offset + index) }
+            offset += count
         }
         if map.absCaptureTime != 0, let absCaptureTime {
             head(map.absCaptureTime, absCaptureTime.clockOffset == nil ? 8 : 16)

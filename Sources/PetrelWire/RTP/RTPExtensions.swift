@@ -9,11 +9,13 @@ public struct RTPExtensions: Hashable, Sendable {
     public var transportSequenceNumber: UInt16?
     public var absCaptureTime: AbsCaptureTime?
     public var audioLevel: AudioLevel?
+    public var frameReferences: FrameReferences?
 
     /// No extension.
     public init(
         mid: ShortToken? = nil, rid: ShortToken? = nil, absSendTime: AbsSendTime? = nil,
-        transportSequenceNumber: UInt16? = nil, absCaptureTime: AbsCaptureTime? = nil, audioLevel: AudioLevel? = nil
+        transportSequenceNumber: UInt16? = nil, absCaptureTime: AbsCaptureTime? = nil, audioLevel: AudioLevel? = nil,
+        frameReferences: FrameReferences? = nil
     ) {
         self.mid = mid
         self.rid = rid
@@ -21,6 +23,7 @@ public struct RTPExtensions: Hashable, Sendable {
         self.transportSequenceNumber = transportSequenceNumber
         self.absCaptureTime = absCaptureTime
         self.audioLevel = audioLevel
+        self.frameReferences = frameReferences
     }
 
     /// "Defined by profile" of the one-byte form (RFC 8285 section 4.2).
@@ -93,6 +96,10 @@ public struct RTPExtensions: Hashable, Sendable {
             if length == 1 {
                 let byte = bytes.wire8(offset)
                 audioLevel = AudioLevel(level: byte & 0x7F, isVoice: byte & 0x80 != 0)
+            }
+        } else if id == map.frameReferences {
+            if let references = FrameReferences(reading: bytes.extracting(offset..<(offset &+ length))) {
+                frameReferences = references
             }
         } else if id == map.rid {
             if let token = ShortToken(bytes.extracting(offset..<(offset &+ length))) { rid = token }

@@ -104,7 +104,8 @@ extension FuzzTarget {
     /// Whether the target reads a list of actions, so that a file is no input of it but an argument of an action.
     public var readsActions: Bool {
         switch self {
-        case .wholePeer, .iceAgent, .portRoutes, .audioReceiver, .videoAssembler, .repairDecoder, .srtpOpen, .dtlsDatagram:
+        case .wholePeer, .iceAgent, .portRoutes, .audioReceiver, .videoAssembler, .repairDecoder, .srtpOpen,
+            .dtlsDatagram:
             true
         default: false
         }

@@ -27,6 +27,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case videoAssembler = "video_assembler"
     case repairDecoder = "repair_decoder"
     case linkDescription = "link_description"
+    case fecHeader = "fec_header"
+    case fecReceiver = "fec_receiver"
     case wholePeer = "whole_peer"
 
     /// Does to the code under test what the bytes say.
@@ -52,6 +54,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .videoAssembler: fuzzVideoAssembler(input)
         case .repairDecoder: fuzzRepairDecoder(input)
         case .linkDescription: fuzzLinkDescription(input)
+        case .fecHeader: fuzzFECHeader(input)
+        case .fecReceiver: fuzzFECReceiver(input)
         case .wholePeer: fuzzWholePeer(input)
         }
     }
@@ -65,7 +69,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .sdpParse, .sdpOfferToAnswer, .trickleFragment: 65_536
         case .linkDescription: 8192
         case .wholePeer: 16_384
-        case .iceAgent, .portRoutes, .audioReceiver, .videoAssembler, .repairDecoder, .dtlsDatagram: 4096
+        case .iceAgent, .portRoutes, .audioReceiver, .videoAssembler, .repairDecoder, .dtlsDatagram, .fecReceiver: 4096
         default: 2000
         }
     }

@@ -54,7 +54,10 @@ private func send(
     case 0: payload = [0x10, 0x00, 1, 2, 3]  // a key frame begins
     case 1: payload = [0x10, 0x01, 4, 5, 6]  // another frame begins
     case 2: payload = [0x00, 7, 8]
-    default: payload = Array(cursor.chunk())
+    default:
+        payload =
+            shape & 64 == 0
+            ? Array(cursor.chunk()) : [0x90, 0x80, 0x80 | cursor.byte() & 1, cursor.byte(), shape >> 7, 1, 2]
     }
     if shape & 4 != 0 { payload = [] }
     withUnsafeTemporaryAllocation(byteCount: 64 + 0x2000, alignment: 8) { buffer in
@@ -66,7 +69,8 @@ private func send(
         let packet = UnsafeRawBufferPointer(rebasing: buffer[..<(header + payload.count)])
         guard let parsed = try? RTPHeader(parsing: packet.bytes) else { return require(false, "our own packet") }
         let extensions = RTPExtensions(
-            absCaptureTime: shape & 16 == 0 ? nil : AbsCaptureTime(captureTime: NTPTime(bits: cursor.quad())))
+            absCaptureTime: shape & 16 == 0 ? nil : AbsCaptureTime(captureTime: NTPTime(bits: cursor.quad())),
+            frameReferences: shape & 32 == 0 ? nil : references(&cursor))
         if stream.kind == .video {
             try? stream.receiveVideo(packet, header: parsed, extensions: extensions, isRepair: isRepair, now: now)
         } else {
@@ -87,12 +91,20 @@ private func send(
     }
 }
 
+/// What a frame says it leans on: anything.
+private func references(_ cursor: inout ByteCursor) -> FrameReferences {
+    var references = FrameReferences()
+    for _ in 0..<(cursor.byte() & 3) { references.add(distance: Int(cursor.byte())) }
+    return references
+}
+
 private func feedback(_ stream: ReceiveStream, _ cursor: inout ByteCursor, now: Instant) {
     var due: [UInt16] = []
     let roundTrip = cursor.step()
     stream.collectMissing(now: now, roundTrip: roundTrip, into: &due)
     require(due.count <= NackTracker.limit, "requests are bounded: \(due.count)")
     _ = stream.wantsKeyFrame(now: now, roundTrip: roundTrip)
+    _ = stream.takeAcknowledgement(now: now)
     require(stream.nextDeadline(roundTrip: roundTrip) > now, "what was due is done")
     if cursor.flag() {
         stream.receive(senderReport: NTPTime(bits: cursor.quad()), timestamp: cursor.long(), now: now)
