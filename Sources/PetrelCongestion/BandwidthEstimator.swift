@@ -9,7 +9,7 @@ public struct BandwidthEstimator: Sendable {
         /// The least rate, the first one, and the most.
         public var minimum = DataRate.kilobitsPerSecond(100)
         public var start = DataRate.kilobitsPerSecond(2500)
-        public var maximum = DataRate.kilobitsPerSecond(6000)
+        public var maximum = DataRate.kilobitsPerSecond(10_000)
         public init() {}
     }
 
@@ -39,6 +39,7 @@ public struct BandwidthEstimator: Sendable {
     private var standing = 0
     private var trend = DelayTrend()
     private var arrived = RateWindow()
+    private var sent = RateWindow()
     private var lastDecrease: Instant?
     private var lastIncrease: Instant?
     private var lastFeedback: Instant?
@@ -94,6 +95,9 @@ public struct BandwidthEstimator: Sendable {
         adjust(roundTrip: roundTrip, now: now)
     }
 
+    /// Takes note of a packet that leaves.
+    public mutating func noteSent(bytes: Int, at now: Instant) { sent.add(bytes: bytes, at: now) }
+
     /// To be called now and then while packets are sent, so that silence is noticed.
     public mutating func tick(now: Instant) {
         guard let last = lastFeedback, now - last > Self.silence else { return }
@@ -133,7 +137,8 @@ public struct BandwidthEstimator: Sendable {
             } else
             // What was never tried is not known to fit; but nothing is taken away for sending little.
             if let measured = arrived.rate {
-                let sent = measured * (1 / (1 - min(lossRate, 0.8)))
+                // Not computed from what arrived: lost feedback hides arrivals a second time.
+                let sent = sent.rate ?? measured
                 let ceiling = max(measured * Self.acknowledgedHeadroom, sent * Self.sentHeadroom)
                 grown = max(target, min(grown, ceiling))
             }

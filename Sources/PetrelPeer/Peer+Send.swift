@@ -156,6 +156,7 @@ extension Peer {
             if taken {
                 let length = out.entry(out.count - 1).length
                 network.noteSent(bytes: length)
+                estimator.noteSent(bytes: length, at: now)
                 network.mediaPacketsSent &+= 1
                 if !senders[index].sentAny {
                     senders[index].sentAny = true

@@ -153,7 +153,8 @@ extension CallConfiguration {
         var bandwidth = BandwidthEstimator.Configuration()
         bandwidth.minimum = .kilobitsPerSecond(least)
         bandwidth.start = .kilobitsPerSecond(start * 5 / 4 + 100)
-        bandwidth.maximum = .kilobitsPerSecond(most * 2 + 200)
+        // Repair comes on top of what the encoders may take.
+        bandwidth.maximum = .kilobitsPerSecond(most * 5 + 200)
         return bandwidth
     }
 }
