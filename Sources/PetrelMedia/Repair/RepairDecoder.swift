@@ -173,10 +173,26 @@ public final class RepairDecoder {
         return true
     }
 
-    /// The packet in this place leaves the window: what was built on it is of no use.
+    /// The packet in this place will never be known: it is taken out of all equations, at the cost of one of them.
     private func evict(_ index: Int) {
         guard slots[index].sequence >= 0, !slots[index].isKnown else { return }
-        for row in equations.indices where equations[row].pivot >= 0 && factors.slot(row)[index] != 0 { free(row) }
+        // No other equation holds a pivot.
+        if slots[index].row >= 0 { return free(slots[index].row) }
+        // The one with the oldest pivot is spent, so that those of the others stay their newest packets.
+        var spent = -1
+        for row in equations.indices
+        where equations[row].pivot >= 0 && factors.slot(row)[index] != 0
+            && (spent < 0 || equations[row].pivot < equations[spent].pivot)
+        {
+            spent = row
+        }
+        guard spent >= 0 else { return }
+        let inverse = GF256.inverse(factors.slot(spent)[index])
+        for row in equations.indices where row != spent && equations[row].pivot >= 0 {
+            let factor = factors.slot(row)[index]
+            if factor != 0 { subtract(row: spent, times: GF256.multiply(factor, inverse), from: row) }
+        }
+        free(spent)
     }
 
     private func advanceFloor() {
