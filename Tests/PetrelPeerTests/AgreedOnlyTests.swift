@@ -60,9 +60,9 @@ import Testing
     @Test("C54: a bare offer is answered with bare packets: no extension, no feedback, no retransmission, whole RTCP")
     func bare() throws {
         let (call, caller, callee) = try traffic { offer in
-            let optional = ["a=rtcp-fb:", "a=extmap", "a=rtcp-rsize", "a=ssrc-group:FID", "a=rtpmap:97", "a=fmtp:97"]
+            let optional = ["a=rtcp-fb:", "a=extmap", "a=rtcp-rsize", "a=ssrc-group:FID", "a=rtpmap:97", "a=fmtp:97"] + ["a=rtpmap:63", "a=fmtp:63"]
             return offer.split(separator: "\r\n").filter { line in !optional.contains { line.hasPrefix($0) } }
-                .map { $0.hasPrefix("m=video") ? Substring($0.replacing(" 97", with: "")) : $0 }
+                .map { $0.hasPrefix("m=") ? Substring($0.replacing(" 97", with: "").replacing(" 63", with: "")) : $0 }
                 .joined(separator: "\r\n") + "\r\n"
         }
         for (name, side) in [("caller", caller), ("callee", callee)] {
@@ -77,7 +77,7 @@ import Testing
     @Test("C54, the control: with everything agreed on, everything is seen")
     func full() throws {
         let (_, caller, _) = try traffic { $0 }
-        #expect(Set(caller.payloadTypes.keys) == [96, 97, 111] && caller.extended > 500)
+        #expect(Set(caller.payloadTypes.keys) == [63, 96, 97, 111] && caller.extended > 500)
         #expect(caller.startsWithoutReport > 10)
         #expect(caller.control["205/1"] != nil && caller.control["205/15"] != nil, "\(caller.control)")
     }
