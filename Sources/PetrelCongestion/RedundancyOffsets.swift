@@ -9,6 +9,7 @@ public struct RedundancyOffsets: Hashable, Sendable {
     /// Bit k stands for distance k.
     private var bits: UInt32 = 0
 
+    /// The empty set.
     public init() {}
 
     /// `count` distances, `spacing` apart: spacing, 2 * spacing and so on; those beyond ``greatest`` are left out.
@@ -19,16 +20,19 @@ public struct RedundancyOffsets: Hashable, Sendable {
         }
     }
 
+    /// Whether nothing goes along.
     public var isEmpty: Bool { bits == 0 }
     /// The number of distances.
     public var count: Int { bits.nonzeroBitCount }
     /// The greatest distance in the set, zero where it is empty.
     public var reach: Int { bits == 0 ? 0 : 31 - bits.leadingZeroBitCount }
 
+    /// Whether this distance is in the set.
     public func contains(_ distance: Int) -> Bool {
         (1...Self.greatest).contains(distance) && bits & (1 << UInt32(distance)) != 0
     }
 
+    /// Takes a distance out of the set.
     public mutating func remove(_ distance: Int) {
         guard (1...Self.greatest).contains(distance) else { return }
         bits &= ~(1 << UInt32(distance))

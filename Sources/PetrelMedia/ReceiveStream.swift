@@ -15,6 +15,7 @@ public struct EncodedAudioPacket: Sendable {
     public var captureTime: NTPTime?
     public var arrival: Instant
     public var level: AudioLevel?
+    /// How it got here.
     public var origin = AudioPacketOrigin.media
     /// How far back the earlier packets in its RTP packet went, in ticks, and how many there were (RFC 2198).
     public var redundancyReach: Int32 = 0

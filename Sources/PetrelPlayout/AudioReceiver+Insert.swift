@@ -24,7 +24,7 @@ extension AudioReceiver {
             length > 0, length <= AudioTicks.longestPacket
         else { return discard(.payloadMalformed) }
         // Far beyond what 32 bits and their wraps can reach in a call, and far from overflow below.
-        guard timestamp.magnitude < 1 << 56 else { return discard(.badValue) }
+        guard timestamp.magnitude < 1 << 56, sequence.magnitude < 1 << 56 else { return discard(.badValue) }
         let arrivalTicks = AudioTicks.of(arrival)
         let offset = arrivalTicks - timestamp
 
