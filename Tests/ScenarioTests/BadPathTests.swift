@@ -46,8 +46,9 @@ import Testing
         let result = call.run()
         #expect(longest <= .milliseconds(120), "\(longest)")
         for (name, direction) in result.directions {
-            // A frame of the mean size takes 33 ms through the link at its full rate.
-            #expect(direction.videoLatency(0.5, from: .seconds(16)) <= 20 + 28 + 50, "\(name)")
+            // A frame of the mean size takes 33 ms through the link at its full rate; what was lost at the beginning keeps
+            // the screen waiting for repair for a while.
+            #expect(direction.videoLatency(0.5, from: .seconds(16)) <= 20 + 28 + 65, "\(name)")
             #expect(direction.videoLatency(0.95, from: .seconds(16)) <= 20 + 28 + 120, "\(name)")
             let settled = direction.pictures(from: 5, to: 16)
             #expect(Double(settled.count) / 11 >= 29, "\(name) \(settled.count)")

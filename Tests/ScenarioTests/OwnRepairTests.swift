@@ -59,7 +59,7 @@ import Testing
 
     /// Loss in percent, the most expansion and the longest latency (P99): what long calls show, with some room for the
     /// chance of a short one.
-    @Test(arguments: [(0, 1.02, 75.0), (10, 1.28, 214), (20, 1.50, 216), (30, 1.77, 221), (50, 2.75, 246)])
+    @Test(arguments: [(0, 1.02, 75.0), (10, 1.28, 214), (20, 1.50, 230), (30, 1.77, 221), (50, 2.75, 246)])
     func randomLoss(percent: Int, expansion: Double, latency: Double) throws {
         for figures in try Self.run(Self.call("loss=\(percent)", seconds: 20)) {
             print("repair at \(percent) % loss, round trip 100 ms: \(figures)")
@@ -91,7 +91,7 @@ import Testing
         for figures in try Self.run(configuration) {
             print("repair at 30 % loss, real codec: \(figures)")
             #expect(figures.expansion <= 2.0)
-            #expect(figures.latency.p99 <= 230)
+            #expect(figures.latency.p99 <= 245)
             // The rate begins at 2.5 Mbit/s for everything, and grows.
             #expect(figures.mediaKilobits >= 1200)
             #expect(figures.freezes == 0)

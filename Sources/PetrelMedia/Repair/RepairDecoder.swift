@@ -20,6 +20,9 @@ public struct RecoveredPacket: Hashable, Sendable {
 /// bounded, and nothing is allocated after the creation.
 public final class RepairDecoder {
     /// Media packets remembered, known and unknown: two windows, so that a repair packet still finds what it covers when
+    /// So many packets before the first that came may have been sent: a key frame of 720p at a call's beginning has 10 to
+    /// 25.
+    static let reachBack: Int64 = 32
     /// the newest window has begun. 344 KB.
     static let span = 256
     /// Equations held: each stands for one missing packet, and a whole window may be missing. 204 KB.
@@ -51,6 +54,8 @@ public final class RepairDecoder {
     /// The first packet that is still wanted, and whether the sender has said so.
     private var floor: Int64 = 0
     private var floorIsTold = false
+    /// The first packet that came.
+    private var first: Int64 = 0
     /// The newest packet known to exist; nil before the first.
     private var newest: Int64?
     private var highestRepair: Int64?
@@ -120,8 +125,8 @@ public final class RepairDecoder {
         highestRepair = max(highestRepair ?? repair, repair)
         guard reach(end), base > (newest ?? 0) - Int64(Self.span) else { throw .repairTooOld }
         tell(base)
+        defer { advanceFloor() }
         try add(number, base...end, UnsafeRawBufferPointer(rebasing: payload[RepairCode.headerLength...]))
-        advanceFloor()
     }
 
     /// Nothing before `sequenceNumber` is wanted any more.
@@ -134,6 +139,7 @@ public final class RepairDecoder {
     private func begin(at sequence: Int64) {
         newest = sequence - 1
         floor = sequence
+        first = sequence
         floorIsTold = false
     }
 
@@ -411,11 +417,16 @@ public final class RepairDecoder {
     /// What the sender must know; nil before the first packet.
     public var state: RepairState? {
         guard let newest else { return nil }
+        // Whether something came before the first packet only the sender knows: it is asked for until the first repair
+        // packet tells, or else the sender would take it for not wanted.
+        let asksBack = !floorIsTold && newest - first < Int64(Self.span / 2)
+        let frontier = asksBack ? first - Self.reachBack : floor
         var state = RepairState(
-            highest: UInt16(truncatingIfNeeded: newest), frontier: UInt16(truncatingIfNeeded: floor),
+            highest: UInt16(truncatingIfNeeded: newest), frontier: UInt16(truncatingIfNeeded: frontier),
             highestRepair: UInt16(truncatingIfNeeded: highestRepair ?? 0),
             repairReceived: UInt16(truncatingIfNeeded: repairPackets))
-        forEachNeeded { state.setNeeded(Int($0 - floor)) }
+        if asksBack { for index in 0..<Int(Self.reachBack) { state.setNeeded(index) } }
+        forEachNeeded { state.setNeeded(Int($0 - frontier)) }
         return state
     }
 }

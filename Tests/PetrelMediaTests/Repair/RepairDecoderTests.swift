@@ -318,6 +318,13 @@ struct TestCoder {
         let media = TestCoder.packets(10, from: 500, random: &random)
         let decoder = RepairDecoder()
         for index in [0, 3, 4, 9] { decoder.receive(media[index]) }
+        // Nobody has said yet that the first that came is the first there is: what may lie before it is asked for.
+        let asking = try #require(decoder.state)
+        #expect(asking.frontier == 468 && asking.deficit == 32 + 6)
+        // A repair packet of nothing but what is known is not needed, and tells where the stream begins.
+        #expect(throws: DropReason.repairNotNeeded) {
+            try decoder.receive(repair: 0, TestCoder.repair(0, media[0..<1]))
+        }
         let before = try #require(decoder.state)
         #expect(before.frontier == 501 && before.highest == 509)
         #expect(before.deficit == 6 && before.deficit(through: 3) == 2)
