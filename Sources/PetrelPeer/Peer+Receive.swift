@@ -112,7 +112,12 @@ extension Peer {
         let preview = try RTPHeader(parsingHeaderOf: UnsafeRawBufferPointer(bytes).bytes)
         // Before paying for decryption: a payload type that was never negotiated is nobody's.
         guard let payload = payloads[preview.payloadType] else { throw .rtpUnknownPayloadType }
-        let length = try srtp.openRTP(bytes, length: bytes.count)
+        let length: Int
+        do throws(DropReason) { length = try srtp.openRTP(bytes, length: bytes.count) } catch {
+            // A copy of what came before has come as well, though it tells nothing: not counted, it would look lost.
+            if error == .srtpReplay { network.mediaPacketsReceived &+= 1 }
+            throw error
+        }
         agent.mediaReceived(from: remote, to: local, now: now)
         let packet = UnsafeRawBufferPointer(rebasing: bytes[..<length])
         plaintextTap?(packet, remote, local)
