@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 sanitizer="${1:-}"
 case "$sanitizer" in
 address) filter="${2:-.}" ;;
-thread) filter="${2:-^(PetrelTests|PetrelLabTests|PetrelToolsTests|PetrelSignalingTests)\.}" ;;
+thread) filter="${2:-^(PetrelTests|PetrelLabTests|PetrelToolsTests)\.}" ;;
 *)
     echo "use: Scripts/sanitize.sh address|thread [FILTER]" >&2
     exit 2
